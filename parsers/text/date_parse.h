@@ -1,0 +1,57 @@
+/*
+ * date_parse.h - text to instants, the way Logstash's date filter reads it.
+ *
+ * A format (ISO8601, UNIX, UNIX_MS, TAI64N or a Joda-Time pattern) is compiled once by the
+ * control thread into an immutable program; any thread runs it with a date_state of its own.
+ * The whole text must match. Results are nanoseconds since 1970 truncated to milliseconds;
+ * an instant that int64 nanoseconds cannot hold (outside 1677..2262) does not parse.
+ * Facts: org.joda.time.format.DateTimeFormat and DateTimeFormatterBuilder (which numbers are
+ * lenient, how fields resolve), ISODateTimeFormat.dateTimeParser, the date filter's parsers.
+ */
+#ifndef PARSERS_TEXT_DATE_PARSE_H
+#define PARSERS_TEXT_DATE_PARSE_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/slice.h"
+#include "engine/base/tz.h"
+
+struct date_format;
+
+struct date_format_error {
+    uint32_t at; /* byte offset in the format */
+    char expected[96];
+};
+
+/* What the last parse found out; zeroed knows nothing. One per thread and format. */
+struct date_state {
+    struct tz_hint hint;
+    int64_t day_epoch_s;  /* start of the cached day as if it were UTC */
+    uint64_t day_key;     /* packed year, month, day; 0: nothing cached */
+    uint64_t text_key[2]; /* the date bytes of a fast path that gave day_key */
+    int64_t year_from_s, year_until_s; /* now in here: year_now, month_now hold */
+    int32_t year_now, month_now;
+};
+
+/* locale is a BCP 47 tag ("de", "fr-CA", also with '_'); empty or unknown means English.
+ * Two-digit years are read around the year of now_ns. NULL when the format is bad. */
+struct date_format *date_format_new(slice format, slice locale, int64_t now_ns,
+                                    struct date_format_error *error);
+void date_format_free(struct date_format *format);
+
+/* True when texts of this format say their own zone. */
+bool date_format_has_zone(const struct date_format *format);
+
+/* Text that names no zone is read in `zone`; a year that is missing is guessed from now_ns. */
+bool date_parse(const struct date_format *format, struct date_state *state, slice text,
+                const struct tz *zone, int64_t now_ns, int64_t *out_ns);
+/* Numbers are accepted by UNIX and UNIX_MS only. */
+bool date_parse_int(const struct date_format *format, int64_t num, int64_t *out_ns);
+bool date_parse_float(const struct date_format *format, double real, int64_t *out_ns);
+
+/* Logstash's reading of an event's own @timestamp: yyyy-MM-dd, optional T and local time,
+ * optional zone; nanoseconds are kept. Without a zone the text is read in `zone`. */
+bool iso8601_lenient_parse(slice text, const struct tz *zone, struct tz_hint *hint,
+                           int64_t *out_ns);
+
+#endif
