@@ -1,0 +1,92 @@
+/*
+ * map.h - fields in insertion order.
+ *
+ * Up to MAP_SCAN_MAX members a lookup scans the hashes, 32 bytes apart; a larger map keeps
+ * an open-addressing index right behind its members in the same allocation. Attackers
+ * choose keys: the index is by hash with full comparison, and the number of members an
+ * event may have is bounded by its decoder. Memory is the batch's arena. Owner: one shard.
+ */
+#ifndef ENGINE_EVENT_MAP_H
+#define ENGINE_EVENT_MAP_H
+#include "engine/base/hash.h"
+#include "engine/event/value.h"
+
+#define MAP_SCAN_MAX 32u
+#define MAP_CAP_FIRST 16u
+
+struct member {
+    const char *key;
+    uint32_t key_n, hash;
+    struct value val;
+};
+_Static_assert(sizeof(struct member) == 32, "two members per cache line");
+
+struct map {
+    struct member *at;
+    uint32_t n, cap;
+};
+
+/* A field name with its hash and how its bytes may be copied; from key_make or a decoder. */
+struct key {
+    slice name;
+    uint32_t hash;
+    uint16_t flags; /* enum key_flag */
+};
+
+/* A key in `arena` laid out for the JSON encoder ("name": in one run, padded). */
+struct key key_make(struct arena *arena, slice name);
+/* A key over borrowed bytes, hashed now. */
+static inline struct key key_borrow(slice name)
+{
+    return (struct key){name, hash_key(name.p, name.n), 0};
+}
+
+struct member *map_find_indexed(const struct map *map, slice key, uint32_t hash);
+
+/* NULL when absent. */
+static inline struct member *map_find(const struct map *map, slice key, uint32_t hash)
+{
+    if (__builtin_expect(map->cap > MAP_SCAN_MAX, 0)) return map_find_indexed(map, key, hash);
+    for (uint32_t i = 0; i < map->n; i++) {
+        struct member *m = &map->at[i];
+        if (m->hash == hash && m->key_n == key.n && memcmp(m->key, key.p, key.n) == 0) return m;
+    }
+    return NULL;
+}
+
+void map_grow(struct map *map, struct arena *arena, uint32_t cap);
+void map_index_add(struct map *map, uint32_t at);
+
+/* Room for `cap` members in one go; only on an empty map. */
+static inline void map_reserve(struct map *map, struct arena *arena, uint32_t cap)
+{
+    if (map->cap < cap) map_grow(map, arena, cap);
+}
+
+/* Appends without looking for an older one: the caller knows the key is new. */
+static inline struct value *map_append(struct map *map, struct arena *arena, struct key key,
+                                       struct value val)
+{
+    if (__builtin_expect(map->n == map->cap, 0))
+        map_grow(map, arena, map->cap == 0 ? MAP_CAP_FIRST : map->cap * 2);
+    struct member *m = &map->at[map->n++];
+    m->key = key.name.p;
+    m->key_n = key.name.n;
+    m->hash = key.hash;
+    val.key_flags = key.flags;
+    m->val = val;
+    if (__builtin_expect(map->cap > MAP_SCAN_MAX, 0)) map_index_add(map, map->n - 1);
+    return &m->val;
+}
+
+/* Replaces or appends; returns where the value sits now. */
+struct value *map_put(struct map *map, struct arena *arena, struct key key, struct value val);
+/* Removes by position, keeping the order of the rest. */
+void map_remove_at(struct map *map, uint32_t at);
+bool map_remove(struct map *map, slice key, uint32_t hash);
+/* An empty map in the arena. */
+struct map *map_new(struct arena *arena);
+/* Lists and maps below are copied too; strings are shared. */
+void map_copy(struct map *to, const struct map *from, struct arena *arena);
+
+#endif

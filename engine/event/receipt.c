@@ -1,0 +1,87 @@
+/* receipt.c - settling receipts, moving windows, returning credit. */
+#include "engine/event/receipt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/assert.h"
+
+void source_init(struct source *s, int64_t window_bytes, void (*resume)(struct source *))
+{
+    ASSERT(window_bytes > 0);
+    *s = (struct source){
+        .credit_bytes = window_bytes, .window_bytes = window_bytes, .resume = resume};
+}
+
+void ack_window_init(struct ack_window *w, uint32_t slots, struct source *source)
+{
+    uint32_t power = 2;
+    while (power < slots) power *= 2;
+    memset(w, 0, sizeof(*w));
+    w->ring = calloc(power, sizeof(*w->ring));
+    ASSERT(w->ring != NULL);
+    w->mask = power - 1;
+    w->source = source;
+}
+
+void ack_window_fini(struct ack_window *w)
+{
+    ASSERT(ack_window_idle(w));
+    free(w->ring);
+    w->ring = NULL;
+}
+
+struct receipt *ack_window_open(struct ack_window *w, uint64_t position, uint32_t bytes)
+{
+    if (ack_window_full(w)) {
+        w->full_n++;
+        return NULL;
+    }
+    struct receipt *r = &w->ring[w->head++ & w->mask];
+    *r = (struct receipt){.holders = 1, .bytes = bytes, .position = position, .window = w};
+    w->source->credit_bytes -= bytes;
+    return r;
+}
+
+/* Reports the settled prefix: once for all that was delivered, and the first failure. */
+static void window_advance(struct ack_window *w)
+{
+    uint64_t acked = 0;
+    bool any = false;
+    while (w->tail != w->head) {
+        struct receipt *r = &w->ring[w->tail & w->mask];
+        if (!r->settled) break;
+        w->tail++;
+        if (w->broken) continue;
+        if (r->outcome == OUTCOME_FAILED) {
+            w->broken = true;
+            if (any && w->acked != NULL) w->acked(w, acked);
+            any = false;
+            if (w->failed != NULL) w->failed(w, r->position);
+        } else {
+            acked = r->position;
+            any = true;
+        }
+    }
+    if (any && w->acked != NULL) w->acked(w, acked);
+}
+
+void receipt_release(struct receipt *r, enum outcome outcome)
+{
+    ASSERT(r->holders > 0);
+    ASSERT(!r->settled);
+    if (outcome > r->outcome) r->outcome = (uint8_t)outcome;
+    if (--r->holders > 0) return;
+    r->settled = 1;
+    struct ack_window *w = r->window;
+    struct source *s = w->source;
+    s->credit_bytes += r->bytes;
+    ASSERT(s->credit_bytes <= s->window_bytes);
+    window_advance(w);
+    /* Resume at half the window, not at the first free byte: a source that wakes for every
+     * receipt spends more time re-arming than reading. */
+    if (s->stopped && s->credit_bytes > s->window_bytes / 2 && !ack_window_full(w)) {
+        s->stopped = false;
+        s->resume(s);
+    }
+}

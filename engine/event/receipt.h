@@ -1,0 +1,78 @@
+/*
+ * receipt.h - promises: acknowledgement and credit.
+ *
+ * A source opens a receipt for each unit it may have to acknowledge (a beats window, a file
+ * chunk, a batch of lines) and pays for it with credit. Batches, output requests and stateful
+ * filters hold receipts; the last release settles one with the worst outcome, returns its
+ * credit and lets the window tell its source how far the contiguous settled prefix reaches.
+ * Owner: one shard; other threads send outcomes home by ring.
+ */
+#ifndef ENGINE_EVENT_RECEIPT_H
+#define ENGINE_EVENT_RECEIPT_H
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Worst one wins. */
+enum outcome { OUTCOME_DELIVERED, OUTCOME_DEAD_LETTERED, OUTCOME_FAILED };
+
+struct ack_window;
+
+struct receipt {
+    uint32_t holders;
+    uint8_t outcome; /* enum outcome */
+    uint8_t settled;
+    uint32_t bytes;    /* credit that comes back when it settles */
+    uint64_t position; /* beats sequence, file offset, kafka offset: the source's own meaning */
+    struct ack_window *window;
+};
+
+/* What a source may still take in. */
+struct source {
+    int64_t credit_bytes;            /* <= 0: stop receiving */
+    int64_t window_bytes;            /* credit when nothing is outstanding */
+    bool stopped;                    /* set by the source when it stopped for lack of credit */
+    void (*resume)(struct source *); /* called when credit is back above half the window */
+};
+
+/* Receipts of one ordered stream (connection, file, partition). They settle in any order; the
+ * source only ever hears about the contiguous prefix. */
+struct ack_window {
+    struct receipt *ring;
+    uint32_t mask;
+    uint32_t head, tail; /* free-running: tail = oldest open, head = next to open */
+    struct source *source;
+    /* All up to `position` is safe. */
+    void (*acked)(struct ack_window *window, uint64_t position);
+    /* This one is not, nor is anything after it reported: replay, or hang up. May be NULL. */
+    void (*failed)(struct ack_window *window, uint64_t position);
+    bool broken;     /* a failure was reported: nothing is acknowledged behind it */
+    uint64_t full_n; /* times the window was full */
+};
+
+#define ACK_WINDOW_SLOTS 1024u
+
+/* `slots` is rounded up to a power of two. The window is idle until receipts are opened. */
+void ack_window_init(struct ack_window *w, uint32_t slots, struct source *source);
+/* All receipts must have settled. */
+void ack_window_fini(struct ack_window *w);
+/* A receipt with one holder (the caller), paid for with `bytes` of the source's credit.
+ * NULL when the window is full: stop reading, resume() will be called. */
+struct receipt *ack_window_open(struct ack_window *w, uint64_t position, uint32_t bytes);
+static inline bool ack_window_idle(const struct ack_window *w)
+{
+    return w->head == w->tail;
+}
+static inline bool ack_window_full(const struct ack_window *w)
+{
+    return w->head - w->tail > w->mask;
+}
+
+static inline void receipt_hold(struct receipt *r)
+{
+    r->holders++;
+}
+void receipt_release(struct receipt *r, enum outcome outcome);
+
+void source_init(struct source *s, int64_t window_bytes, void (*resume)(struct source *));
+
+#endif

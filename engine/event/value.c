@@ -1,0 +1,238 @@
+/* value.c - resolving, copying, comparing, printing values. */
+#include "engine/event/value.h"
+
+#include <stdlib.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/number.h"
+#include "engine/base/utf8.h"
+#include "engine/event/map.h"
+#include "engine/event/time_format.h"
+
+static uint32_t hex4(const char *p)
+{
+    uint32_t cp = 0;
+    for (int i = 0; i < 4; i++) {
+        char c = p[i];
+        uint32_t digit = c <= '9' ? (uint32_t)(c - '0') : (uint32_t)((c | 0x20) - 'a' + 10);
+        cp = cp << 4 | (digit & 15);
+    }
+    return cp;
+}
+
+/* Reads the XXXX of \uXXXX at `at`, and a low surrogate's escape behind it if there is one. */
+static uint32_t unescape_unicode(slice in, uint32_t *at)
+{
+    uint32_t cp = hex4(in.p + *at);
+    *at += 4;
+    if (cp < 0xd800 || cp > 0xdfff) return cp;
+    if (cp > 0xdbff || *at + 6 > in.n || in.p[*at] != '\\' || in.p[*at + 1] != 'u') return 0xfffd;
+    uint32_t low = hex4(in.p + *at + 2);
+    if (low < 0xdc00 || low > 0xdfff) return 0xfffd;
+    *at += 6;
+    return 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
+}
+
+uint32_t json_string_unescape(slice in, char *out)
+{
+    uint32_t n = 0, i = 0;
+    while (i < in.n) {
+        const char *slash = memchr(in.p + i, '\\', in.n - i);
+        uint32_t run = slash == NULL ? in.n - i : (uint32_t)(slash - in.p) - i;
+        memmove(out + n, in.p + i, run);
+        n += run;
+        i += run;
+        if (i + 1 >= in.n) break;
+        char c = in.p[i + 1];
+        i += 2;
+        switch (c) {
+        case 'b': out[n++] = '\b'; break;
+        case 'f': out[n++] = '\f'; break;
+        case 'n': out[n++] = '\n'; break;
+        case 'r': out[n++] = '\r'; break;
+        case 't': out[n++] = '\t'; break;
+        case 'u':
+            if (i + 4 > in.n) return n; /* the decoder refuses this; stay inside the bytes */
+            n += utf8_encode(unescape_unicode(in, &i), out + n);
+            break;
+        default: out[n++] = c;
+        }
+    }
+    return n;
+}
+
+/* An integer of more than 18 digits may not fit: then it stays exact text. */
+static void resolve_int(struct value *v)
+{
+    int64_t num;
+    if (slice_to_i64(slice_make(v->u.str, v->n), &num))
+        *v = (struct value){.type = VALUE_INT, .key_flags = v->key_flags, .u.num = num};
+    else
+        v->type = VALUE_BIGNUM, v->flags = 0;
+}
+
+static void resolve_float(struct value *v)
+{
+    double real;
+    if (!number_f64_parse(slice_make(v->u.str, v->n), &real)) {
+        v->type = VALUE_BIGNUM;
+        v->flags = 0;
+        return;
+    }
+    *v = (struct value){.type = VALUE_FLOAT, .key_flags = v->key_flags, .u.real = real};
+}
+
+void value_resolve_lazy(struct value *v, struct arena *arena)
+{
+    if (v->flags & VALUE_ESCAPED) {
+        char *out = arena_alloc(arena, v->n, 1);
+        v->n = json_string_unescape(slice_make(v->u.str, v->n), out);
+        v->u.str = out;
+        v->flags = 0;
+        return;
+    }
+    if (v->type == VALUE_INT)
+        resolve_int(v);
+    else
+        resolve_float(v);
+}
+
+struct value value_copy(const struct value *v, struct arena *arena)
+{
+    struct value copy = *v;
+    if (v->type == VALUE_LIST) {
+        copy.u.list = arena_alloc(arena, (v->n + 1) * sizeof(struct value), 16);
+        for (uint32_t i = 0; i < v->n; i++) copy.u.list[i] = value_copy(&v->u.list[i], arena);
+    } else if (v->type == VALUE_MAP) {
+        copy.u.map = map_new(arena);
+        map_copy(copy.u.map, v->u.map, arena);
+    }
+    return copy;
+}
+
+static bool map_equal(struct map *a, struct map *b, struct arena *arena)
+{
+    if (a->n != b->n) return false;
+    for (uint32_t i = 0; i < a->n; i++) {
+        struct member *m = &a->at[i];
+        struct member *other = map_find(b, slice_make(m->key, m->key_n), m->hash);
+        if (other == NULL || !value_equal(&m->val, &other->val, arena)) return false;
+    }
+    return true;
+}
+
+bool value_equal(struct value *a, struct value *b, struct arena *arena)
+{
+    value_resolve(a, arena);
+    value_resolve(b, arena);
+    if (a->type != b->type) return false;
+    switch ((enum value_type)a->type) {
+    case VALUE_NIL: return true;
+    case VALUE_BOOL: return a->u.yes == b->u.yes;
+    case VALUE_INT: return a->u.num == b->u.num;
+    case VALUE_FLOAT: return a->u.real == b->u.real;
+    case VALUE_TIME: return a->u.time_ns == b->u.time_ns;
+    case VALUE_BIGNUM:
+    case VALUE_STRING: return slice_equal(value_slice(a), value_slice(b));
+    case VALUE_LIST:
+        if (a->n != b->n) return false;
+        for (uint32_t i = 0; i < a->n; i++)
+            if (!value_equal(&a->u.list[i], &b->u.list[i], arena)) return false;
+        return true;
+    case VALUE_MAP: return map_equal(a->u.map, b->u.map, arena);
+    }
+    return false;
+}
+
+static void json_string(const struct value *v, struct buf *out)
+{
+    if (v->flags & VALUE_ESCAPED) {
+        buf_add_byte(out, '"');
+        buf_add(out, v->u.str, v->n);
+        buf_add_byte(out, '"');
+    } else {
+        buf_add_json(out, value_slice(v));
+    }
+}
+
+static void json_map(const struct map *map, struct buf *out)
+{
+    buf_add_byte(out, '{');
+    for (uint32_t i = 0; i < map->n; i++) {
+        if (i > 0) buf_add_byte(out, ',');
+        buf_add_json(out, slice_make(map->at[i].key, map->at[i].key_n));
+        buf_add_byte(out, ':');
+        value_json(&map->at[i].val, out);
+    }
+    buf_add_byte(out, '}');
+}
+
+void value_json(const struct value *v, struct buf *out)
+{
+    char text[NUMBER_TEXT_MAX + TIME_ISO_BYTES_MAX];
+    switch ((enum value_type)v->type) {
+    case VALUE_NIL: buf_add_cstr(out, "null"); break;
+    case VALUE_BOOL: buf_add_cstr(out, v->u.yes ? "true" : "false"); break;
+    case VALUE_INT:
+        if (v->flags & VALUE_RAW)
+            buf_add(out, v->u.str, v->n);
+        else
+            buf_add(out, text, number_i64_text(v->u.num, text));
+        break;
+    case VALUE_FLOAT:
+        if (v->flags & VALUE_RAW)
+            buf_add(out, v->u.str, v->n);
+        else
+            buf_add(out, text, number_f64_json(v->u.real, text));
+        break;
+    case VALUE_BIGNUM: buf_add(out, v->u.str, v->n); break;
+    case VALUE_TIME:
+        buf_add_byte(out, '"');
+        buf_add(out, text, time_iso_write(v->u.time_ns, &(struct time_iso_cache){0}, text));
+        buf_add_byte(out, '"');
+        break;
+    case VALUE_STRING: json_string(v, out); break;
+    case VALUE_LIST:
+        buf_add_byte(out, '[');
+        for (uint32_t i = 0; i < v->n; i++) {
+            if (i > 0) buf_add_byte(out, ',');
+            value_json(&v->u.list[i], out);
+        }
+        buf_add_byte(out, ']');
+        break;
+    case VALUE_MAP: json_map(v->u.map, out); break;
+    }
+}
+
+void value_text(struct value *v, struct arena *arena, struct buf *out)
+{
+    char text[NUMBER_TEXT_MAX + TIME_ISO_BYTES_MAX];
+    value_resolve(v, arena);
+    switch ((enum value_type)v->type) {
+    case VALUE_NIL: break;
+    case VALUE_BOOL: buf_add_cstr(out, v->u.yes ? "true" : "false"); break;
+    case VALUE_INT: buf_add(out, text, number_i64_text(v->u.num, text)); break;
+    case VALUE_FLOAT: buf_add(out, text, number_f64_text(v->u.real, text)); break;
+    case VALUE_TIME:
+        buf_add(out, text, time_iso_write(v->u.time_ns, &(struct time_iso_cache){0}, text));
+        break;
+    case VALUE_BIGNUM:
+    case VALUE_STRING: buf_add(out, v->u.str, v->n); break;
+    case VALUE_LIST:
+        for (uint32_t i = 0; i < v->n; i++) {
+            if (i > 0) buf_add_byte(out, ',');
+            value_text(&v->u.list[i], arena, out);
+        }
+        break;
+    case VALUE_MAP: value_json(v, out); break;
+    }
+}
+
+slice value_to_slice(struct value *v, struct arena *arena, struct buf *scratch)
+{
+    value_resolve(v, arena);
+    if (v->type == VALUE_STRING || v->type == VALUE_BIGNUM) return value_slice(v);
+    scratch->n = 0;
+    value_text(v, arena, scratch);
+    return arena_copy(arena, buf_slice(scratch));
+}

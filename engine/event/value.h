@@ -1,0 +1,136 @@
+/*
+ * value.h - one field's content: 16 bytes, by value.
+ *
+ * Bytes of strings and items of containers are borrowed from the batch (arena or pinned
+ * blob) or from the configuration. A value that came from JSON may be lazy: a string that
+ * still has its escapes (VALUE_ESCAPED), a number that is still text (VALUE_RAW). Encoders
+ * copy lazy values verbatim; everyone else gets them resolved by event_get() or calls
+ * value_resolve() on items of lists and maps. Owner: one shard.
+ */
+#ifndef ENGINE_EVENT_VALUE_H
+#define ENGINE_EVENT_VALUE_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/buf.h"
+#include "engine/base/pages.h"
+#include "engine/base/slice.h"
+
+enum value_type {
+    VALUE_NIL,
+    VALUE_BOOL,
+    VALUE_INT,
+    VALUE_FLOAT,
+    VALUE_BIGNUM, /* exact decimal text of a number that fits neither int64 nor double */
+    VALUE_TIME,   /* nanoseconds since 1970 UTC */
+    VALUE_STRING, /* valid UTF-8 */
+    VALUE_LIST,
+    VALUE_MAP
+};
+
+enum value_flag {
+    VALUE_ESCAPED = 1, /* string: JSON escapes still in the bytes */
+    VALUE_RAW = 2,     /* int or float: u.str and n are its JSON text */
+    VALUE_CLEAN = 4    /* string: known to need no JSON escaping */
+};
+#define VALUE_LAZY (VALUE_ESCAPED | VALUE_RAW)
+
+enum key_flag {
+    KEY_WIRE =
+        1, /* key[-1] is '"', the key is followed by '":', 64 bytes from key-1 are readable */
+    KEY_QUOTED = 2 /* key[-1] and key[n] are '"' and the key needs no escaping */
+};
+
+struct map;
+
+struct value {
+    uint8_t type, flags;
+    uint16_t key_flags; /* of the member this value sits in; nobody else's business */
+    uint32_t n;         /* bytes of a string or raw number, items of a list */
+    union {
+        bool yes;
+        int64_t num;
+        double real;
+        int64_t time_ns;
+        const char *str;
+        struct value *list;
+        struct map *map;
+    } u;
+};
+_Static_assert(sizeof(struct value) == 16, "a value is two registers");
+
+static inline struct value value_nil(void)
+{
+    return (struct value){.type = VALUE_NIL};
+}
+static inline struct value value_bool(bool yes)
+{
+    return (struct value){.type = VALUE_BOOL, .u.yes = yes};
+}
+static inline struct value value_int(int64_t num)
+{
+    return (struct value){.type = VALUE_INT, .u.num = num};
+}
+static inline struct value value_float(double real)
+{
+    return (struct value){.type = VALUE_FLOAT, .u.real = real};
+}
+static inline struct value value_time(int64_t ns)
+{
+    return (struct value){.type = VALUE_TIME, .u.time_ns = ns};
+}
+static inline struct value value_string(slice s)
+{
+    return (struct value){.type = VALUE_STRING, .n = s.n, .u.str = s.p};
+}
+/* A string known to need no JSON escaping (numbers, names from the configuration). */
+static inline struct value value_clean(slice s)
+{
+    return (struct value){.type = VALUE_STRING, .flags = VALUE_CLEAN, .n = s.n, .u.str = s.p};
+}
+static inline struct value value_list(struct value *items, uint32_t n)
+{
+    return (struct value){.type = VALUE_LIST, .n = n, .u.list = items};
+}
+static inline struct value value_map(struct map *map)
+{
+    return (struct value){.type = VALUE_MAP, .u.map = map};
+}
+
+/* The bytes of a resolved VALUE_STRING or VALUE_BIGNUM. */
+static inline slice value_slice(const struct value *v)
+{
+    return (slice){v->u.str, v->n};
+}
+
+/* Out of line part of value_resolve. */
+void value_resolve_lazy(struct value *v, struct arena *arena);
+
+/* Makes a lazy value an ordinary one, in place. */
+static inline void value_resolve(struct value *v, struct arena *arena)
+{
+    if (__builtin_expect(v->flags & VALUE_LAZY, 0)) value_resolve_lazy(v, arena);
+}
+
+/* A copy that shares nothing with `v` but string bytes: lists and maps are copied, strings
+ * are borrowed from the same batch. */
+struct value value_copy(const struct value *v, struct arena *arena);
+
+/* Equality of type and content, as Logstash's == on fields: 1 and 1.0 differ. Both resolved
+ * on the way. */
+bool value_equal(struct value *a, struct value *b, struct arena *arena);
+
+/* Appends what Ruby's to_s / sprintf shows: strings as they are, lists joined by commas with
+ * nulls empty, maps as compact JSON, nil as nothing. */
+void value_text(struct value *v, struct arena *arena, struct buf *out);
+/* value_text as a slice: the value's own bytes when it is a string, else arena memory. */
+slice value_to_slice(struct value *v, struct arena *arena, struct buf *scratch);
+
+/* Appends JSON, scalar code for cold paths; the encoder of outputs is parsers/json/json_write. */
+void value_json(const struct value *v, struct buf *out);
+
+/* Undoes JSON escapes (RFC 8259 section 7) of a validated string body. A lone surrogate
+ * becomes U+FFFD. Writes at most in.n bytes to out, returns how many. */
+uint32_t json_string_unescape(slice in, char *out);
+
+#endif
