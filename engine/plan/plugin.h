@@ -1,0 +1,176 @@
+/*
+ * plugin.h - what an input, codec, filter and output are to the rest of the engine.
+ *
+ * Plugins are const tables, one file each; registry.c lists them (filters.def ...). Three kinds
+ * of memory: cfg is filled by settings_read and compile(), shared and read-only afterwards;
+ * `shared` exists once per plugin of a running pipeline and is made on the control thread;
+ * `state` is private to one shard. All sizes are declared here, the plan allocates zeroed.
+ */
+#ifndef ENGINE_PLAN_PLUGIN_H
+#define ENGINE_PLAN_PLUGIN_H
+#include "engine/base/counters.h"
+#include "engine/base/err.h"
+#include "engine/config/settings.h"
+#include "engine/event/event.h"
+#include "engine/event/receipt.h"
+
+struct codec;
+struct compiler;
+struct output;
+struct plan_run;
+struct shard;
+struct worker;
+
+/* ---- filters ----------------------------------------------------------- */
+
+/* A filter that must wait for the world outside never blocks its shard: it answers PARKED and
+ * later calls plan_resume() from the shard's mailbox. Only that batch waits. */
+enum applied { APPLIED, APPLY_PARKED };
+
+enum filter_flag {
+    FILTER_SERIAL = 1, /* keeps state across all events: its pipeline runs on one shard */
+    FILTER_WAITS = 2   /* may answer APPLY_PARKED */
+};
+
+struct filter_ops {
+    const char *name;
+    const char *doc; /* one sentence for docs/plugins.md */
+    uint32_t flags;
+    const struct setting *settings;
+    size_t cfg_size, state_size;
+    /* Control thread: turns settings into compiled form; reports through compiler->diag. */
+    err (*compile)(void *cfg, struct compiler *c);
+    void (*release)(void *cfg); /* frees what compile() put on the heap; may be NULL */
+    err (*start)(void *state, const void *cfg, struct worker *worker);
+    /* Works on in->at[0..n). Appends to `hit` (room for in->n) those that succeeded: the
+     * stepper then does add_field, remove_field, add_tag, remove_tag for them. Failures are
+     * tags, not return codes. New events come from batch_add_child and are stepped on from the
+     * next node by themselves; put them in `hit` too if they are to be decorated. */
+    enum applied (*apply)(void *state, const void *cfg, struct batch *b, const struct sel *in,
+                          struct sel *hit, struct plan_run *run);
+    /* About once a second, and at the end: may add events to `out`. May be NULL. */
+    void (*tick)(void *state, const void *cfg, struct batch *out, int64_t now_ns, bool last);
+    void (*stop)(void *state, const void *cfg);
+    /* Appends `,"key":value` pairs to the plugin's entry in /_node/stats; may be NULL. */
+    void (*stats)(const void *state, const void *cfg, struct buf *out);
+};
+
+/* ---- codecs ------------------------------------------------------------- */
+
+/* What decode() needs to know besides bytes. */
+struct decode {
+    struct batch *batch;
+    uint32_t events_max; /* stop decoding when batch->n reaches it */
+    struct blob *blob;   /* what `in` points into: pin it if events borrow from it; NULL: bytes do
+                            not outlive the call, copy them */
+    bool end;            /* the stream ends here: a partial last frame is all there is */
+};
+
+enum codec_flag {
+    CODEC_STREAM_LINE = 1,      /* "plain": tcp and stdin use line instead */
+    CODEC_STREAM_JSON_LINES = 2 /* "json": tcp and stdin use json_lines instead */
+};
+
+struct codec_ops {
+    const char *name;
+    const char *doc;
+    uint32_t flags;
+    const struct setting *settings;
+    size_t cfg_size, state_size; /* state: one per connection, for partial frames and templates */
+    err (*compile)(void *cfg, struct compiler *c);
+    void (*release)(void *cfg);
+    err (*start)(void *state, const void *cfg);
+    /* Takes as many whole frames of `in` as fit, returns the bytes used; the caller keeps the
+     * rest and presents it again, longer. in.p[in.n .. +64) is readable. NULL: cannot decode. */
+    uint32_t (*decode)(void *state, const void *cfg, slice in, struct decode *d);
+    /* Events still held in the state (multiline) at end of stream or on a timer; may be NULL. */
+    void (*flush)(void *state, const void *cfg, struct decode *d);
+    /* Appends one event's bytes. NULL: cannot encode. */
+    void (*encode)(void *state, const void *cfg, struct batch *b, struct event *ev,
+                   struct buf *out);
+    void (*stop)(void *state, const void *cfg);
+};
+
+/* A configured codec: what inputs and outputs hold in their cfg. */
+struct codec {
+    const struct codec_ops *ops;
+    void *cfg;
+    slice id;
+};
+
+/* ---- outputs ------------------------------------------------------------- */
+
+enum push { PUSH_TAKEN, PUSH_FULL }; /* FULL parks the batch; nothing was taken */
+
+/* A configured output of a running pipeline, handed to its callbacks. */
+struct output {
+    const struct output_ops *ops;
+    const void *cfg;
+    void *shared;
+    slice id;
+    const char *pipeline_id;
+};
+
+struct output_ops {
+    const char *name;
+    const char *doc;
+    uint32_t flags;
+    const struct setting *settings;
+    size_t cfg_size, shared_size, state_size;
+    err (*compile)(void *cfg, struct compiler *c);
+    void (*release)(void *cfg);
+    /* Control thread, before any shard starts: opens files, starts writer threads, ... `shards`
+     * is how many will call start. ERR_* stops the pipeline from starting, after a log line. */
+    err (*open)(void *shared, const void *cfg, struct output *self, uint32_t shards);
+    err (*start)(void *state, void *shared, const void *cfg, struct worker *worker,
+                 struct output *self);
+    /* Encodes the events into own wire buffers and holds the batch's receipts once per request.
+     * On return batch memory is no longer needed. Events may be changed only in ways that no
+     * other output can see (resolving lazy values). */
+    enum push (*push)(void *state, const void *cfg, struct batch *b, const struct sel *in);
+    /* Every shard step: seal what has lingered, take outcomes from the ring. May be NULL. */
+    void (*tick)(void *state, const void *cfg, int64_t now_mono_ns);
+    /* Asks for everything to be sent; true: nothing in flight any more on this shard. */
+    bool (*drain)(void *state, const void *cfg);
+    /* Gives up what is in flight: receipts are released as failed. */
+    void (*stop)(void *state, const void *cfg);
+    void (*close)(void *shared, const void *cfg); /* control thread, after every stop */
+    void (*stats)(const void *shared, const void *cfg, struct buf *out); /* any time; may be NULL */
+};
+
+/* ---- inputs --------------------------------------------------------------- */
+
+struct input;
+
+enum input_flag {
+    INPUT_SINGLE = 1,      /* runs on one shard only (stdin, file, generator) */
+    INPUT_ENDS = 2,        /* may finish by itself: the process ends when all inputs did */
+    INPUT_NOT_RELOADABLE = 4
+};
+
+struct input_ops {
+    const char *name;
+    const char *doc;
+    uint32_t flags;
+    const struct setting *settings;
+    size_t cfg_size, shared_size, state_size;
+    err (*compile)(void *cfg, struct compiler *c);
+    void (*release)(void *cfg);
+    /* Control thread: binds sockets, opens files. `shards` is how many will call start. */
+    err (*open)(void *shared, const void *cfg, struct input *self, uint32_t shards);
+    /* On the shard: begins to take data in and to feed the worker. */
+    err (*start)(void *state, void *shared, const void *cfg, struct worker *worker,
+                 struct input *self);
+    void (*tick)(void *state, const void *cfg, int64_t now_mono_ns); /* ~10 a second; may be NULL */
+    /* Stops taking data in; what was taken is still delivered. Acks may still be sent. */
+    void (*stop)(void *state, const void *cfg);
+    /* true: no operation in flight refers to the state any more, it may be freed. */
+    bool (*stopped)(void *state, const void *cfg);
+    /* A reload found the same input in the new plan: state moves on, keeping its sockets.
+     * NULL: the input is stopped and started anew. */
+    void (*moved)(void *state, const void *cfg, struct worker *worker, struct input *self);
+    void (*close)(void *shared, const void *cfg); /* control thread, after every stop */
+    void (*stats)(const void *shared, const void *cfg, struct buf *out); /* any time; may be NULL */
+};
+
+#endif
