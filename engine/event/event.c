@@ -60,6 +60,18 @@ struct event *batch_add_child(struct batch *b, uint32_t parent)
     return ev;
 }
 
+void sel_push(struct batch *b, struct sel *s, uint32_t index)
+{
+    if (s->n == s->cap) {
+        uint32_t cap = s->cap * 2 + 64;
+        uint32_t *at = arena_alloc(&b->arena, cap * sizeof(uint32_t), 4);
+        if (s->n > 0) memcpy(at, s->at, s->n * sizeof(uint32_t));
+        s->at = at;
+        s->cap = cap;
+    }
+    sel_add(s, index);
+}
+
 void batch_pin(struct batch *b, struct blob *blob)
 {
     if (b->pin_n > 0 && b->pin[b->pin_n - 1] == blob) return;

@@ -28,8 +28,9 @@ _Static_assert(sizeof(struct event) == 64, "an event is one cache line");
 /* Which events of a batch, in processing order. */
 struct sel {
     uint32_t *at;
-    uint32_t n;
+    uint32_t n, cap;
 };
+/* For a selection that is known to have room. */
 static inline void sel_add(struct sel *s, uint32_t index)
 {
     s->at[s->n++] = index;
@@ -90,6 +91,8 @@ static inline void event_cancel(struct batch *b, struct event *ev)
 
 /* Keeps `blob` from being reused until batch_reset. */
 void batch_pin(struct batch *b, struct blob *blob);
+/* sel_add for a selection that may be full: it moves to a larger place in the arena. */
+void sel_push(struct batch *b, struct sel *s, uint32_t index);
 /* Makes the batch part of the promise `r`. */
 void batch_hold(struct batch *b, struct receipt *r);
 

@@ -35,22 +35,26 @@ struct compiler {
     enum ecs_mode pipeline_ecs;
     /* Of the plugin being compiled: */
     const struct ast_plugin *plugin;
-    const char *kind;            /* "input" "filter" "output" "codec" */
+    const char *kind; /* "input" "filter" "output" "codec" */
     struct settings_given given;
-    enum ecs_mode ecs;           /* its ecs_compatibility, else the pipeline's */
+    enum ecs_mode ecs; /* its ecs_compatibility, else the pipeline's */
     slice id;
-    const struct common_input_cfg *common_input; /* while an input is compiled */
+    const struct common_input_cfg *common_input;   /* while an input is compiled */
+    const struct common_output_cfg *common_output; /* while an output is compiled */
 };
 
-static inline bool compiler_is_ecs(const struct compiler *c) { return c->ecs != ECS_DISABLED; }
+static inline bool compiler_is_ecs(const struct compiler *c)
+{
+    return c->ecs != ECS_DISABLED;
+}
 
 /* Helpers for compile(): each reports at the place of the option (or value) and returns
  * ERR_CONFIG when the text is bad. */
 err compile_fieldref(struct compiler *c, struct fieldref *out, slice text, struct pos pos) MUST_USE;
 err compile_template(struct compiler *c, struct template *out, slice text, struct pos pos) MUST_USE;
 /* The codec of an input or output; `stream` applies the swap plain -> line, json -> json_lines. */
-err compile_codec(struct compiler *c, struct codec *out, const struct config_codec *cfg, bool stream)
-    MUST_USE;
+err compile_codec(struct compiler *c, struct codec *out, const struct config_codec *cfg,
+                  bool stream) MUST_USE;
 /* An error at option `name` of the plugin being compiled (at its name when not written). */
 void compile_error(struct compiler *c, const char *name, const char *expected, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));

@@ -10,6 +10,7 @@
 /* An open branch: what the outer level had, and what no arm has taken so far. */
 struct plan_frame {
     struct sel outer, rest;
+    uint32_t batch_n; /* events at entry: later ones were added inside the branch */
 };
 
 struct plan_state *plan_state_new(const struct plan *plan, struct worker *worker,
@@ -79,7 +80,7 @@ void *plan_output_state(const struct plan_state *s, uint32_t index)
 
 static struct sel sel_new(struct batch *b, uint32_t cap)
 {
-    return (struct sel){arena_alloc(&b->arena, ((size_t)cap + 1) * sizeof(uint32_t), 4), 0};
+    return (struct sel){arena_alloc(&b->arena, ((size_t)cap + 1) * sizeof(uint32_t), 4), 0, cap};
 }
 
 void plan_run_init(struct plan_run *run, struct plan_state *state, struct batch *batch)
@@ -89,7 +90,6 @@ void plan_run_init(struct plan_run *run, struct plan_state *state, struct batch 
     for (uint32_t i = 0; i < batch->n; i++)
         if (!(batch->event[i].flags & EVENT_CANCELLED)) sel_add(&run->sel, i);
     run->frame = arena_alloc(&batch->arena, sizeof(struct plan_frame) * PLAN_DEPTH_MAX, 8);
-    run->stepped_n = batch->n;
     run->cancelled_n = batch->cancelled_n;
 }
 
@@ -116,10 +116,7 @@ static void run_filter(struct plan_run *run, const struct plan_node *node, enum 
     struct batch *b = run->batch;
     uint64_t from = clock_cycles();
     uint32_t n = b->n;
-    /* Filters may add decorated children: room for as many hits as the batch can hold is too
-     * much, so hits of children grow with the batch; twice the input covers clone's usual case
-     * and FILTERs that add more reserve by themselves. */
-    struct sel hit = sel_new(b, run->sel.n * 2 + 64);
+    struct sel hit = sel_new(b, run->sel.n);
     *applied = f->ops->apply(plan_filter_state(s, node->index), f->cfg, b, &run->sel, &hit, run);
     counter_add(&counters->calls, 1);
     counter_add(&counters->in, run->sel.n);
@@ -154,8 +151,8 @@ static void split(struct plan_run *run, const struct plan_node *node, struct sel
     *yes = sel_new(run->batch, from.n);
     *rest = sel_new(run->batch, from.n);
     for (uint32_t i = 0; i < from.n; i++) {
-        enum verdict verdict = condition_test(node->cond, s->scratch, run->batch,
-                                              &run->batch->event[from.at[i]]);
+        enum verdict verdict =
+            condition_test(node->cond, s->scratch, run->batch, &run->batch->event[from.at[i]]);
         if (verdict == VERDICT_ERROR) condition_failed(s, node);
         sel_add(verdict == VERDICT_TRUE ? yes : rest, from.at[i]);
     }
@@ -166,6 +163,7 @@ static void branch_enter(struct plan_run *run, const struct plan_node *node)
     ASSERT(run->depth < PLAN_DEPTH_MAX);
     struct plan_frame *frame = &run->frame[run->depth++];
     frame->outer = run->sel;
+    frame->batch_n = run->batch->n;
     split(run, node, run->sel, &run->sel, &frame->rest);
 }
 
@@ -173,17 +171,11 @@ static void branch_leave(struct plan_run *run)
 {
     struct plan_frame *frame = &run->frame[--run->depth];
     struct batch *b = run->batch;
-    /* Whatever happened inside: the outer selection minus the cancelled plus the added. A child
-     * whose parent is in the outer selection belongs behind it, if it is not there already. */
-    if (b->n != run->stepped_n || b->cancelled_n != 0) {
-        struct sel outer = frame->outer;
-        uint32_t known = 0;
-        for (uint32_t i = 0; i < outer.n; i++)
-            if (outer.at[i] >= known) known = outer.at[i] + 1;
-        run->sel = sel_complete(b, outer, known);
-    } else {
+    /* Whatever happened inside: the outer selection minus the cancelled plus the added. */
+    if (b->n != frame->batch_n || b->cancelled_n != 0)
+        run->sel = sel_complete(b, frame->outer, frame->batch_n);
+    else
         run->sel = frame->outer;
-    }
 }
 
 static bool run_output(struct plan_run *run, const struct plan_node *node)

@@ -12,12 +12,21 @@
 #include "engine/plan/compiler.h"
 #include "engine/plan/condition.h"
 
-enum node_kind { NODE_FILTER, NODE_OUTPUT, NODE_IF, NODE_ELSE_IF, NODE_ELSE, NODE_FI, NODE_FILTERS_END, NODE_END };
+enum node_kind {
+    NODE_FILTER,
+    NODE_OUTPUT,
+    NODE_IF,
+    NODE_ELSE_IF,
+    NODE_ELSE,
+    NODE_FI,
+    NODE_FILTERS_END,
+    NODE_END
+};
 
 struct plan_node {
     enum node_kind kind;
-    uint32_t jump;   /* IF, ELSE_IF, ELSE: the next arm's node, when nothing is selected */
-    uint32_t index;  /* of the filter or output */
+    uint32_t jump;  /* IF, ELSE_IF, ELSE: the next arm's node, when nothing is selected */
+    uint32_t index; /* of the filter or output */
     struct condition *cond;
 };
 
@@ -81,7 +90,7 @@ struct node_counters {
 struct plan_state {
     const struct plan *plan;
     struct worker *worker;
-    char *memory; /* the plugins' states */
+    char *memory;         /* the plugins' states */
     void **output_shared; /* one per output, owned by the pipeline */
     struct node_counters *node;
     struct condition_scratch *scratch;
@@ -98,12 +107,11 @@ struct plan_run {
     struct plan_state *state;
     struct batch *batch;
     uint32_t pc;
-    struct sel sel;          /* what the current node may touch */
+    struct sel sel;           /* what the current node may touch */
     struct plan_frame *frame; /* open branches */
     uint32_t depth;
-    uint32_t stepped_n;      /* batch->n when selections were last complete */
-    uint32_t cancelled_n;    /* batch->cancelled_n likewise */
-    struct plan_run *next;   /* the worker's queue */
+    uint32_t cancelled_n;  /* batch->cancelled_n when sel was last complete */
+    struct plan_run *next; /* the worker's queue */
 };
 
 /* NULL when a plugin refuses to start, after a log line. */

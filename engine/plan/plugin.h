@@ -42,10 +42,10 @@ struct filter_ops {
     err (*compile)(void *cfg, struct compiler *c);
     void (*release)(void *cfg); /* frees what compile() put on the heap; may be NULL */
     err (*start)(void *state, const void *cfg, struct worker *worker);
-    /* Works on in->at[0..n). Appends to `hit` (room for in->n) those that succeeded: the
-     * stepper then does add_field, remove_field, add_tag, remove_tag for them. Failures are
-     * tags, not return codes. New events come from batch_add_child and are stepped on from the
-     * next node by themselves; put them in `hit` too if they are to be decorated. */
+    /* Works on in->at[0..n). Appends to `hit` (room for in->n; sel_push for more) those that
+     * succeeded: the stepper then does add_field, remove_field, add_tag, remove_tag for them.
+     * Failures are tags, not return codes. New events come from batch_add_child and are stepped on
+     * from the next node by themselves; put them in `hit` too if they are to be decorated. */
     enum applied (*apply)(void *state, const void *cfg, struct batch *b, const struct sel *in,
                           struct sel *hit, struct plan_run *run);
     /* About once a second, and at the end: may add events to `out`. May be NULL. */
@@ -143,8 +143,8 @@ struct output_ops {
 struct input;
 
 enum input_flag {
-    INPUT_SINGLE = 1,      /* runs on one shard only (stdin, file, generator) */
-    INPUT_ENDS = 2,        /* may finish by itself: the process ends when all inputs did */
+    INPUT_SINGLE = 1, /* runs on one shard only (stdin, file, generator) */
+    INPUT_ENDS = 2,   /* may finish by itself: the process ends when all inputs did */
     INPUT_NOT_RELOADABLE = 4
 };
 
