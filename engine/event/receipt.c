@@ -6,14 +6,14 @@
 
 #include "engine/base/assert.h"
 
-void source_init(struct source *s, int64_t window_bytes, void (*resume)(struct source *))
+void intake_init(struct intake *s, int64_t window_bytes, void (*resume)(struct intake *))
 {
     ASSERT(window_bytes > 0);
-    *s = (struct source){
+    *s = (struct intake){
         .credit_bytes = window_bytes, .window_bytes = window_bytes, .resume = resume};
 }
 
-void ack_window_init(struct ack_window *w, uint32_t slots, struct source *source)
+void ack_window_init(struct ack_window *w, uint32_t slots, struct intake *intake)
 {
     uint32_t power = 2;
     while (power < slots) power *= 2;
@@ -21,7 +21,7 @@ void ack_window_init(struct ack_window *w, uint32_t slots, struct source *source
     w->ring = calloc(power, sizeof(*w->ring));
     ASSERT(w->ring != NULL);
     w->mask = power - 1;
-    w->source = source;
+    w->intake = intake;
 }
 
 void ack_window_fini(struct ack_window *w)
@@ -39,7 +39,7 @@ struct receipt *ack_window_open(struct ack_window *w, uint64_t position, uint32_
     }
     struct receipt *r = &w->ring[w->head++ & w->mask];
     *r = (struct receipt){.holders = 1, .bytes = bytes, .position = position, .window = w};
-    w->source->credit_bytes -= bytes;
+    w->intake->credit_bytes -= bytes;
     return r;
 }
 
@@ -74,7 +74,7 @@ void receipt_release(struct receipt *r, enum outcome outcome)
     if (--r->holders > 0) return;
     r->settled = 1;
     struct ack_window *w = r->window;
-    struct source *s = w->source;
+    struct intake *s = w->intake;
     s->credit_bytes += r->bytes;
     ASSERT(s->credit_bytes <= s->window_bytes);
     window_advance(w);

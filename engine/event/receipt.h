@@ -27,11 +27,11 @@ struct receipt {
 };
 
 /* What a source may still take in. */
-struct source {
+struct intake {
     int64_t credit_bytes;            /* <= 0: stop receiving */
     int64_t window_bytes;            /* credit when nothing is outstanding */
     bool stopped;                    /* set by the source when it stopped for lack of credit */
-    void (*resume)(struct source *); /* called when credit is back above half the window */
+    void (*resume)(struct intake *); /* called when credit is back above half the window */
 };
 
 /* Receipts of one ordered stream (connection, file, partition). They settle in any order; the
@@ -40,7 +40,7 @@ struct ack_window {
     struct receipt *ring;
     uint32_t mask;
     uint32_t head, tail; /* free-running: tail = oldest open, head = next to open */
-    struct source *source;
+    struct intake *intake;
     /* All up to `position` is safe. */
     void (*acked)(struct ack_window *window, uint64_t position);
     /* This one is not, nor is anything after it reported: replay, or hang up. May be NULL. */
@@ -52,7 +52,7 @@ struct ack_window {
 #define ACK_WINDOW_SLOTS 1024u
 
 /* `slots` is rounded up to a power of two. The window is idle until receipts are opened. */
-void ack_window_init(struct ack_window *w, uint32_t slots, struct source *source);
+void ack_window_init(struct ack_window *w, uint32_t slots, struct intake *intake);
 /* All receipts must have settled. */
 void ack_window_fini(struct ack_window *w);
 /* A receipt with one holder (the caller), paid for with `bytes` of the source's credit.
@@ -73,6 +73,6 @@ static inline void receipt_hold(struct receipt *r)
 }
 void receipt_release(struct receipt *r, enum outcome outcome);
 
-void source_init(struct source *s, int64_t window_bytes, void (*resume)(struct source *));
+void intake_init(struct intake *s, int64_t window_bytes, void (*resume)(struct intake *));
 
 #endif

@@ -8,6 +8,7 @@
  */
 #ifndef ENGINE_PLAN_PLAN_H
 #define ENGINE_PLAN_PLAN_H
+#include "engine/base/log.h"
 #include "engine/plan/common_options.h"
 #include "engine/plan/compiler.h"
 #include "engine/plan/condition.h"
