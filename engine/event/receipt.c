@@ -43,6 +43,21 @@ struct receipt *ack_window_open(struct ack_window *w, uint64_t position, uint32_
     return r;
 }
 
+struct receipt *ack_window_charge(struct ack_window *w, uint64_t serial, uint32_t bytes,
+                                  bool *fresh)
+{
+    *fresh = w->current == NULL || w->current_serial != serial;
+    if (*fresh) {
+        w->current = ack_window_open(w, serial, bytes);
+        w->current_serial = serial;
+        ASSERT(w->current != NULL);
+        return w->current;
+    }
+    w->current->bytes += bytes;
+    w->intake->credit_bytes -= bytes;
+    return w->current;
+}
+
 /* Reports the settled prefix: once for all that was delivered, and the first failure. */
 static void window_advance(struct ack_window *w)
 {
@@ -74,14 +89,9 @@ void receipt_release(struct receipt *r, enum outcome outcome)
     if (--r->holders > 0) return;
     r->settled = 1;
     struct ack_window *w = r->window;
+    if (w->current == r) w->current = NULL;
     struct intake *s = w->intake;
     s->credit_bytes += r->bytes;
     ASSERT(s->credit_bytes <= s->window_bytes);
     window_advance(w);
-    /* Resume at half the window, not at the first free byte: a source that wakes for every
-     * receipt spends more time re-arming than reading. */
-    if (s->stopped && s->credit_bytes > s->window_bytes / 2 && !ack_window_full(w)) {
-        s->stopped = false;
-        s->resume(s);
-    }
 }

@@ -28,10 +28,12 @@ struct receipt {
 
 /* What a source may still take in. */
 struct intake {
-    int64_t credit_bytes;            /* <= 0: stop receiving */
-    int64_t window_bytes;            /* credit when nothing is outstanding */
-    bool stopped;                    /* set by the source when it stopped for lack of credit */
-    void (*resume)(struct intake *); /* called when credit is back above half the window */
+    int64_t credit_bytes; /* <= 0: stop receiving */
+    int64_t window_bytes; /* credit when nothing is outstanding */
+    bool stopped;         /* set by the source when it stopped for lack of credit */
+    /* Called by the worker between batches, once there is credit again. Resuming at half the
+     * window, not at the first free byte: waking for every receipt costs more than reading. */
+    void (*resume)(struct intake *);
 };
 
 /* Receipts of one ordered stream (connection, file, partition). They settle in any order; the
@@ -45,7 +47,9 @@ struct ack_window {
     void (*acked)(struct ack_window *window, uint64_t position);
     /* This one is not, nor is anything after it reported: replay, or hang up. May be NULL. */
     void (*failed)(struct ack_window *window, uint64_t position);
-    bool broken;     /* a failure was reported: nothing is acknowledged behind it */
+    bool broken;             /* a failure was reported: nothing is acknowledged behind it */
+    struct receipt *current; /* of ack_window_charge */
+    uint64_t current_serial;
     uint64_t full_n; /* times the window was full */
 };
 
@@ -56,8 +60,13 @@ void ack_window_init(struct ack_window *w, uint32_t slots, struct intake *intake
 /* All receipts must have settled. */
 void ack_window_fini(struct ack_window *w);
 /* A receipt with one holder (the caller), paid for with `bytes` of the source's credit.
- * NULL when the window is full: stop reading, resume() will be called. */
+ * NULL when the window is full: stop reading, resume() will be called by the worker. */
 struct receipt *ack_window_open(struct ack_window *w, uint64_t position, uint32_t bytes);
+/* For sources that promise nothing and only pay credit: one receipt per batch. The first charge
+ * under a serial opens it (*fresh; the caller is its holder), later ones add to it. The window
+ * must not be full, which worker_may_read has checked. */
+struct receipt *ack_window_charge(struct ack_window *w, uint64_t serial, uint32_t bytes,
+                                  bool *fresh);
 static inline bool ack_window_idle(const struct ack_window *w)
 {
     return w->head == w->tail;
@@ -65,6 +74,11 @@ static inline bool ack_window_idle(const struct ack_window *w)
 static inline bool ack_window_full(const struct ack_window *w)
 {
     return w->head - w->tail > w->mask;
+}
+
+static inline bool intake_ready(const struct intake *s)
+{
+    return s->credit_bytes > s->window_bytes / 2;
 }
 
 static inline void receipt_hold(struct receipt *r)

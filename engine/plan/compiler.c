@@ -168,6 +168,8 @@ err compile_codec(struct compiler *c, struct codec *out, const struct config_cod
     c->given = given;
     if (ops->compile != NULL) e = ops->compile(out->cfg, c);
     compiler_leave(c, outer);
+    if (e == ERR_OK && ops->frame_bytes_max != NULL)
+        out->frame_bytes_max = ops->frame_bytes_max(out->cfg);
     return e;
 }
 

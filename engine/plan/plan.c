@@ -202,7 +202,10 @@ enum step plan_step(struct plan_run *run)
         switch (node->kind) {
         case NODE_FILTER:
             if (run->sel.n > 0) run_filter(run, node, &applied);
-            if (applied == APPLY_PARKED) return STEP_PARKED;
+            if (applied == APPLY_PARKED) {
+                run->waits = true;
+                return STEP_PARKED;
+            }
             break;
         case NODE_OUTPUT:
             if (run->sel.n > 0 && !run_output(run, node)) return STEP_PARKED;

@@ -112,6 +112,7 @@ struct plan_run {
     struct plan_frame *frame; /* open branches */
     uint32_t depth;
     uint32_t cancelled_n;  /* batch->cancelled_n when sel was last complete */
+    bool waits;            /* for a filter that parked it */
     struct plan_run *next; /* the worker's queue */
 };
 

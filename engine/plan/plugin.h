@@ -79,6 +79,8 @@ struct codec_ops {
     size_t cfg_size, state_size; /* state: one per connection, for partial frames and templates */
     err (*compile)(void *cfg, struct compiler *c);
     void (*release)(void *cfg);
+    /* Longest frame this codec is configured to take; NULL: the engine's default. */
+    uint32_t (*frame_bytes_max)(const void *cfg);
     err (*start)(void *state, const void *cfg);
     /* Takes as many whole frames of `in` as fit, returns the bytes used; the caller keeps the
      * rest and presents it again, longer. in.p[in.n .. +64) is readable. NULL: cannot decode. */
@@ -96,7 +98,14 @@ struct codec {
     const struct codec_ops *ops;
     void *cfg;
     slice id;
+    uint32_t frame_bytes_max; /* longest frame of a stream; 0: the engine's default */
 };
+
+static inline void codec_release(struct codec *codec)
+{
+    if (codec->ops != NULL && codec->ops->release != NULL) codec->ops->release(codec->cfg);
+    codec->ops = NULL;
+}
 
 /* ---- outputs ------------------------------------------------------------- */
 

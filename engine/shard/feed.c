@@ -1,0 +1,242 @@
+/* feed.c - carrying cut frames, decoding, keeping bytes while the worker is full. */
+#include "engine/shard/feed.h"
+
+#include <stdlib.h>
+
+#include "engine/base/assert.h"
+
+struct feed_chunk {
+    struct feed_chunk *next;
+    uint32_t at, n; /* bytes [at, n) of data are left */
+    char data[];
+};
+
+err feed_init(struct feed *feed, struct worker *worker, struct intake *intake,
+              struct ack_window *window, const struct codec *codec,
+              const struct decoration *decoration)
+{
+    *feed = (struct feed){.worker = worker,
+                          .intake = intake,
+                          .window = window,
+                          .codec = codec,
+                          .decoration = decoration};
+    feed->codec_state = calloc(1, codec->ops->state_size + 1);
+    ASSERT(feed->codec_state != NULL);
+    if (codec->ops->start == NULL) return ERR_OK;
+    err e = codec->ops->start(feed->codec_state, codec->cfg);
+    if (e != ERR_OK) {
+        free(feed->codec_state);
+        feed->codec_state = NULL;
+    }
+    return e;
+}
+
+void feed_fini(struct feed *feed)
+{
+    if (feed->codec_state != NULL && feed->codec->ops->stop != NULL)
+        feed->codec->ops->stop(feed->codec_state, feed->codec->cfg);
+    free(feed->codec_state);
+    feed->codec_state = NULL;
+    free(feed->carry);
+    feed->carry = NULL;
+    while (feed->first != NULL) {
+        struct feed_chunk *chunk = feed->first;
+        feed->first = chunk->next;
+        free(chunk);
+    }
+}
+
+static uint32_t frame_max(const struct feed *feed)
+{
+    uint32_t own = feed->codec->frame_bytes_max;
+    return own != 0 ? own : FEED_FRAME_BYTES_MAX;
+}
+
+/* Events [from, n) are new: the input's fields, then type, add_field, tags. */
+static void finish_events(struct feed *feed, struct batch *b, uint32_t from)
+{
+    if (feed->describe != NULL) feed->describe(feed, b, from);
+    if (feed->decoration != NULL) decoration_apply(feed->decoration, b, from);
+}
+
+/* One call of the codec; returns the bytes it used. *full: it stopped because the batch is full,
+ * not because the next frame is incomplete. */
+static uint32_t decode(struct feed *feed, struct blob *blob, slice bytes, bool end, bool *full)
+{
+    struct worker *w = feed->worker;
+    worker_flush_full(w);
+    struct batch *b = worker_batch(w);
+    uint32_t from = b->n;
+    struct decode d = {.batch = b,
+                       .events_max = w->events_max,
+                       .blob = blob != NULL && bytes.n >= FEED_COPY_BYTES ? blob : NULL,
+                       .end = end};
+    uint32_t used = feed->codec->ops->decode(feed->codec_state, feed->codec->cfg, bytes, &d);
+    ASSERT(used <= bytes.n);
+    *full = b->n >= w->events_max;
+    if (b->n > from) {
+        if (d.blob != NULL) batch_pin(b, d.blob);
+        if (feed->long_frame) event_tag(b, &b->event[from], SLICE("_frame_too_long"), true);
+        feed->long_frame = false;
+        finish_events(feed, b, from);
+    }
+    if (used > 0 || b->n > from) worker_took(w, feed->window, used, b->n - from);
+    worker_flush_full(w);
+    return used;
+}
+
+static bool may_read(struct feed *feed)
+{
+    return worker_may_read(feed->worker, feed->intake, feed->window);
+}
+
+static void carry_add(struct feed *feed, slice bytes)
+{
+    uint64_t need = (uint64_t)feed->carry_n + bytes.n + BLOB_PAD;
+    if (need > feed->carry_cap) {
+        uint64_t cap = feed->carry_cap < 512 ? 512 : feed->carry_cap;
+        while (cap < need) cap *= 2;
+        ASSERT(cap <= UINT32_MAX);
+        feed->carry = realloc(feed->carry, cap);
+        ASSERT(feed->carry != NULL);
+        feed->carry_cap = (uint32_t)cap;
+    }
+    memcpy(feed->carry + feed->carry_n, bytes.p, bytes.n);
+    feed->carry_n += bytes.n;
+}
+
+/* A carry that one long frame blew up is not kept. */
+#define CARRY_KEEP_BYTES 65536u
+
+static void carry_use(struct feed *feed, uint32_t used)
+{
+    feed->carry_n -= used;
+    if (feed->carry_n > 0)
+        memmove(feed->carry, feed->carry + used, feed->carry_n);
+    else if (feed->carry_cap > CARRY_KEEP_BYTES) {
+        free(feed->carry);
+        feed->carry = NULL;
+        feed->carry_cap = 0;
+    }
+}
+
+/* Decodes what the carry holds. A batch that fills up on the way leaves whole frames behind:
+ * carry_full says that they wait for the worker and not for more bytes. */
+static void carry_decode(struct feed *feed)
+{
+    bool full = true;
+    while (full && feed->carry_n > 0) {
+        feed->carry_full = !may_read(feed);
+        if (feed->carry_full) return;
+        uint32_t used = decode(feed, NULL, slice_make(feed->carry, feed->carry_n), feed->ended, &full);
+        if (used > 0) carry_use(feed, used);
+        else if (feed->ended) carry_use(feed, feed->carry_n);
+    }
+    feed->carry_full = false;
+}
+
+/* The frame in the carry is longer than allowed: what is there becomes an event by itself. */
+static void carry_cut(struct feed *feed)
+{
+    bool full;
+    if (feed->counters != NULL) counter_add(&feed->counters->frames_too_long, 1);
+    feed->long_frame = true;
+    uint32_t used = decode(feed, NULL, slice_make(feed->carry, feed->carry_n), true, &full);
+    carry_use(feed, used == 0 ? feed->carry_n : used);
+    feed->long_frame = true; /* its next piece is marked as well */
+}
+
+/* Moves bytes of `in` to the carry up to and including the next newline, or as many as fit, and
+ * decodes the carry. Codecs whose frames end otherwise simply come here more often. */
+static uint32_t carry_complete(struct feed *feed, slice in)
+{
+    int64_t end = slice_find_byte(in, '\n');
+    uint32_t take = end < 0 ? in.n : (uint32_t)end + 1;
+    uint32_t room = frame_max(feed) - feed->carry_n;
+    if (take > room) take = room;
+    carry_add(feed, slice_part(in, 0, take));
+    carry_decode(feed);
+    if (feed->carry_n >= frame_max(feed) && !feed->carry_full) carry_cut(feed);
+    return take;
+}
+
+/* Decodes as much as the worker takes; returns the bytes that are done with. */
+static uint32_t consume(struct feed *feed, struct blob *blob, slice in)
+{
+    uint32_t at = 0;
+    while (at < in.n && may_read(feed)) {
+        slice rest = slice_from(in, at);
+        if (feed->carry_full) {
+            carry_decode(feed);
+        } else if (feed->carry_n > 0) {
+            at += carry_complete(feed, rest);
+        } else {
+            bool full;
+            at += decode(feed, blob, rest, false, &full);
+            if (full || at == in.n) continue;
+            slice part = slice_part(in, at, frame_max(feed));
+            carry_add(feed, part);
+            at += part.n;
+            if (feed->carry_n >= frame_max(feed)) carry_cut(feed);
+        }
+    }
+    return at;
+}
+
+static void stash(struct feed *feed, slice rest)
+{
+    struct feed_chunk *chunk = malloc(sizeof(*chunk) + rest.n + BLOB_PAD);
+    ASSERT(chunk != NULL);
+    *chunk = (struct feed_chunk){.n = rest.n};
+    memcpy(chunk->data, rest.p, rest.n);
+    if (feed->last != NULL && feed->first != NULL)
+        feed->last->next = chunk;
+    else
+        feed->first = chunk;
+    feed->last = chunk;
+    if (feed->counters != NULL) counter_add(&feed->counters->stashed, 1);
+}
+
+bool feed_bytes(struct feed *feed, struct blob *blob, slice bytes)
+{
+    uint32_t used = feed->first != NULL ? 0 : consume(feed, blob, bytes);
+    if (used == bytes.n) return true;
+    stash(feed, slice_from(bytes, used));
+    return false;
+}
+
+bool feed_resume(struct feed *feed)
+{
+    if (feed->carry_full) carry_decode(feed);
+    while (feed->first != NULL) {
+        struct feed_chunk *chunk = feed->first;
+        chunk->at += consume(feed, NULL, slice_make(chunk->data + chunk->at, chunk->n - chunk->at));
+        if (chunk->at < chunk->n) return false;
+        feed->first = chunk->next;
+        if (feed->first == NULL) feed->last = NULL;
+        free(chunk);
+    }
+    if (feed->carry_full) return false;
+    return feed->ended ? feed_end(feed) : true;
+}
+
+static void flush_codec(struct feed *feed)
+{
+    struct batch *b = worker_batch(feed->worker);
+    uint32_t from = b->n;
+    struct decode d = {.batch = b, .events_max = feed->worker->events_max, .end = true};
+    feed->codec->ops->flush(feed->codec_state, feed->codec->cfg, &d);
+    if (b->n == from) return;
+    finish_events(feed, b, from);
+    worker_took(feed->worker, feed->window, 0, b->n - from);
+}
+
+bool feed_end(struct feed *feed)
+{
+    feed->ended = true;
+    if (feed->first != NULL) return false;
+    if (feed->carry_n > 0) carry_decode(feed);
+    if (feed->carry_n > 0) return false;
+    if (feed->codec->ops->flush != NULL) flush_codec(feed);
+    return true;
+}

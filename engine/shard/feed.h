@@ -1,0 +1,61 @@
+/*
+ * feed.h - from the bytes of a stream to events of the worker's batch.
+ *
+ * One per connection or file. Bytes that make whole frames are decoded where they are (the batch
+ * pins the blob); a frame cut by a blob's end is completed in a carry buffer; bytes that arrive
+ * while the worker does not take more are kept and decoded by feed_resume. A frame longer than
+ * frame_bytes_max is emitted in pieces tagged _frame_too_long: nothing is lost, memory is
+ * bounded. Owner: one shard.
+ */
+#ifndef ENGINE_SHARD_FEED_H
+#define ENGINE_SHARD_FEED_H
+#include "engine/event/blob.h"
+#include "engine/shard/worker.h"
+
+/* Default bound of one frame; codecs with a size option of their own set codec.frame_bytes_max. */
+#define FEED_FRAME_BYTES_MAX (64u * 1024 * 1024)
+/* Pieces of a ring buffer smaller than this are copied, so that the buffer is free at once. */
+#define FEED_COPY_BYTES 4096u
+
+struct feed_counters {
+    struct counter frames_too_long, stashed;
+};
+
+struct feed_chunk;
+
+struct feed {
+    struct worker *worker;
+    struct intake *intake;
+    struct ack_window *window; /* pays credit per batch; NULL: the input holds receipts itself */
+    const struct codec *codec;
+    void *codec_state;
+    const struct decoration *decoration;
+    /* Adds the input's own fields to events [from, b->n), before the decoration. May be NULL. */
+    void (*describe)(struct feed *feed, struct batch *b, uint32_t from);
+    struct feed_counters *counters; /* of the input on this shard */
+    char *carry;
+    uint32_t carry_n, carry_cap;
+    struct feed_chunk *first, *last; /* bytes that wait for the worker */
+    bool ended;                      /* feed_end came while bytes waited */
+    bool long_frame;                 /* the next frame continues one that was too long */
+};
+
+err feed_init(struct feed *feed, struct worker *worker, struct intake *intake,
+              struct ack_window *window, const struct codec *codec,
+              const struct decoration *decoration) MUST_USE;
+/* Drops what waits; counts nothing. */
+void feed_fini(struct feed *feed);
+
+/* Decodes, or keeps, all of `bytes`, which lie in `blob` (NULL: memory that is the caller's and is
+ * copied). False when something had to be kept: stop receiving until the intake is resumed. */
+bool feed_bytes(struct feed *feed, struct blob *blob, slice bytes);
+/* Decodes what was kept; true when nothing is left. */
+bool feed_resume(struct feed *feed);
+/* The stream is over: what is left is a last frame. False when it must wait: feed_resume. */
+bool feed_end(struct feed *feed);
+static inline bool feed_is_waiting(const struct feed *feed)
+{
+    return feed->first != NULL || feed->carry_full || (feed->ended && feed->carry_n > 0);
+}
+
+#endif

@@ -1,0 +1,273 @@
+/* worker.c - batches from inputs through the plan, waiting runs, draining. */
+#include "engine/shard/worker.h"
+
+#include <stdlib.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/clock.h"
+
+#define WORKER_TICK_NS NS_PER_SEC
+
+static void run_queue(struct worker *w);
+
+static void tick_filters(struct worker *w, int64_t now_ns, bool last)
+{
+    const struct plan *plan = w->plan;
+    for (uint32_t i = 0; i < plan->filter_n; i++) {
+        const struct plan_filter *f = &plan->filter[i];
+        if (f->ops->tick == NULL) continue;
+        /* Events made by a tick go through the filters behind their maker only. */
+        worker_flush(w);
+        struct batch *b = worker_batch(w);
+        f->ops->tick(plan_filter_state(w->state, i), f->cfg, b, now_ns, last);
+        if (b->n > 0) worker_flush_from(w, f->node + 1);
+    }
+}
+
+static void tick(struct timer *timer, int64_t now_ns)
+{
+    struct worker *w = (struct worker *)((char *)timer - offsetof(struct worker, tick));
+    tick_filters(w, now_ns, false);
+    timer_set(&w->shard->timers, &w->tick, now_ns + WORKER_TICK_NS);
+}
+
+static uint32_t batch_events(const struct plan *plan)
+{
+    /* Logstash's 125 is its own default, not a wish of the user's. */
+    if (!process_settings_given(plan->settings, "pipeline.batch.size")) return WORKER_BATCH_EVENTS;
+    int64_t n = process_settings_int(plan->settings, "pipeline.batch.size");
+    return n < 1 ? 1 : n > BATCH_EVENTS_MAX / 4 ? BATCH_EVENTS_MAX / 4 : (uint32_t)n;
+}
+
+struct worker *worker_new(struct shard *shard, const struct plan *plan, struct output *outputs)
+{
+    if (shard->worker_n == SHARD_WORKERS_MAX) {
+        log_error("shard", "more than %u pipelines on a shard", SHARD_WORKERS_MAX);
+        return NULL;
+    }
+    struct worker *w = calloc(1, sizeof(*w));
+    ASSERT(w != NULL);
+    w->shard = shard;
+    w->plan = plan;
+    w->events_max = batch_events(plan);
+    w->intake = calloc(WORKER_INTAKES_MAX, sizeof(*w->intake));
+    ASSERT(w->intake != NULL);
+    w->tick.fire = tick;
+    w->state = plan_state_new(plan, w, outputs);
+    if (w->state == NULL) {
+        free(w->intake);
+        free(w);
+        return NULL;
+    }
+    shard->worker[shard->worker_n++] = w;
+    for (uint32_t i = 0; i < plan->filter_n; i++)
+        if (plan->filter[i].ops->tick != NULL && !timer_is_set(&w->tick))
+            timer_set(&shard->timers, &w->tick, shard->now_mono_ns + WORKER_TICK_NS);
+    return w;
+}
+
+/* Gives a batch up: what it promised is not kept. */
+static void batch_abandon(struct worker *w, struct batch *b)
+{
+    for (uint32_t i = 0; i < b->hold_n; i++) {
+        receipt_hold(b->hold[i]);
+        receipt_release(b->hold[i], OUTCOME_FAILED);
+    }
+    shard_batch_give(w->shard, b);
+}
+
+void worker_free(struct worker *w)
+{
+    struct shard *shard = w->shard;
+    timer_cancel(&shard->timers, &w->tick);
+    if (w->open != NULL) batch_abandon(w, w->open);
+    while (w->head != NULL) {
+        struct plan_run *run = w->head;
+        w->head = run->next;
+        batch_abandon(w, run->batch);
+        free(run);
+    }
+    plan_state_free(w->state);
+    for (uint32_t i = 0; i < shard->worker_n; i++)
+        if (shard->worker[i] == w) {
+            shard->worker[i] = shard->worker[--shard->worker_n];
+            break;
+        }
+    ASSERT(w->intake_n == 0);
+    free(w->intake);
+    free(w);
+}
+
+void worker_add_intake(struct worker *w, struct intake *intake)
+{
+    ASSERT(w->intake_n < WORKER_INTAKES_MAX);
+    w->intake[w->intake_n++] = intake;
+}
+
+void worker_remove_intake(struct worker *w, struct intake *intake)
+{
+    for (uint32_t i = 0; i < w->intake_n; i++)
+        if (w->intake[i] == intake) {
+            w->intake[i] = w->intake[--w->intake_n];
+            return;
+        }
+    PANIC("an intake that was never added");
+}
+
+static bool has_room(const struct worker *w)
+{
+    return w->parked_n < WORKER_PARKED_MAX && pages_room(&w->shard->pool, WORKER_ROOM_BYTES);
+}
+
+bool worker_may_read(struct worker *w, struct intake *intake, const struct ack_window *window)
+{
+    if (intake->credit_bytes > 0 && (window == NULL || !ack_window_full(window)) && has_room(w))
+        return true;
+    if (!intake->stopped) {
+        intake->stopped = true;
+        if (w->parked_n >= WORKER_PARKED_MAX) counter_add(&w->counters.parked_hits, 1);
+        if (!pages_room(&w->shard->pool, WORKER_ROOM_BYTES)) {
+            counter_add(&w->counters.room_hits, 1);
+            counter_add(&w->shard->counters.pages_limit_hits, 1);
+        }
+    }
+    return false;
+}
+
+struct batch *worker_batch_open(struct worker *w)
+{
+    w->open = shard_batch_take(w->shard);
+    w->batch_serial++;
+    return w->open;
+}
+
+void worker_took(struct worker *w, struct ack_window *window, uint32_t bytes, uint32_t events)
+{
+    struct batch *b = worker_batch(w);
+    b->bytes += bytes;
+    counter_add(&w->counters.bytes_in, bytes);
+    counter_add(&w->counters.events_in, events);
+    if (window == NULL) return;
+    bool fresh;
+    struct receipt *r = ack_window_charge(window, w->batch_serial, bytes, &fresh);
+    if (!fresh) return;
+    batch_hold(b, r);
+    receipt_release(r, OUTCOME_DELIVERED); /* the batch is the only holder from here on */
+}
+
+/* Steps one run as far as it goes; true when it is done and its batch is back. */
+static bool run_step(struct worker *w, struct plan_run *run)
+{
+    w->running = true;
+    enum step step = plan_step(run);
+    w->running = false;
+    if (step == STEP_PARKED) return false;
+    shard_batch_give(w->shard, run->batch);
+    return true;
+}
+
+void worker_flush_from(struct worker *w, uint32_t node)
+{
+    struct batch *b = w->open;
+    if (b == NULL || b->n == 0) return;
+    ASSERT(!w->running);
+    w->open = NULL;
+    counter_add(&w->counters.batches, 1);
+    struct plan_run run;
+    plan_run_init(&run, w->state, b);
+    run.pc = node;
+    if (w->head == NULL && run_step(w, &run)) return;
+    struct plan_run *parked = malloc(sizeof(*parked));
+    ASSERT(parked != NULL);
+    *parked = run;
+    parked->next = NULL;
+    if (w->tail != NULL && w->head != NULL)
+        w->tail->next = parked;
+    else
+        w->head = parked;
+    w->tail = parked;
+    w->parked_n++;
+    counter_set(&w->counters.parked, w->parked_n);
+}
+
+void worker_flush(struct worker *w)
+{
+    /* Bytes that made no event (an empty frame, a half one) still settle with a batch. */
+    if (w->open != NULL && w->open->n == 0 && w->open->hold_n > 0) {
+        struct batch *b = w->open;
+        w->open = NULL;
+        shard_batch_give(w->shard, b);
+        return;
+    }
+    worker_flush_from(w, 0);
+}
+
+static void run_queue(struct worker *w)
+{
+    while (w->head != NULL) {
+        struct plan_run *run = w->head;
+        if (run->waits || !run_step(w, run)) break;
+        w->head = run->next;
+        if (w->head == NULL) w->tail = NULL;
+        w->parked_n--;
+        free(run);
+    }
+    counter_set(&w->counters.parked, w->parked_n);
+}
+
+static void resume_intakes(struct worker *w)
+{
+    if (!has_room(w)) return;
+    for (uint32_t i = 0; i < w->intake_n; i++) {
+        struct intake *intake = w->intake[i];
+        if (!intake->stopped || !intake_ready(intake)) continue;
+        intake->stopped = false;
+        intake->resume(intake); /* may stop again at once */
+    }
+}
+
+bool worker_is_busy(const struct worker *w)
+{
+    if (w->open != NULL && w->open->n > 0) return true;
+    if (!has_room(w)) return false;
+    for (uint32_t i = 0; i < w->intake_n; i++)
+        if (w->intake[i]->stopped && intake_ready(w->intake[i])) return true;
+    return false;
+}
+
+void worker_poll(struct worker *w)
+{
+    const struct plan *plan = w->plan;
+    for (uint32_t i = 0; i < plan->output_n; i++) {
+        const struct plan_output *o = &plan->output[i];
+        if (o->ops->tick != NULL)
+            o->ops->tick(plan_output_state(w->state, i), o->cfg, w->shard->now_mono_ns);
+    }
+    if (w->head != NULL) run_queue(w);
+    resume_intakes(w);
+}
+
+void worker_resume(struct worker *w)
+{
+    if (w->head != NULL) w->head->waits = false;
+    run_queue(w);
+}
+
+bool worker_drain(struct worker *w)
+{
+    if (!w->last_tick_done) {
+        w->last_tick_done = true;
+        timer_cancel(&w->shard->timers, &w->tick);
+        tick_filters(w, w->shard->now_mono_ns, true);
+    }
+    worker_flush(w);
+    worker_poll(w);
+    if (w->head != NULL) return false;
+    const struct plan *plan = w->plan;
+    bool done = true;
+    for (uint32_t i = 0; i < plan->output_n; i++)
+        if (plan->output[i].ops->drain != NULL &&
+            !plan->output[i].ops->drain(plan_output_state(w->state, i), plan->output[i].cfg))
+            done = false;
+    return done;
+}
