@@ -36,6 +36,7 @@ struct feed {
     char *carry;
     uint32_t carry_n, carry_cap;
     struct feed_chunk *first, *last; /* bytes that wait for the worker */
+    bool carry_full;                 /* the carry holds whole frames that wait for the worker */
     bool ended;                      /* feed_end came while bytes waited */
     bool long_frame;                 /* the next frame continues one that was too long */
 };
