@@ -18,6 +18,7 @@
 
 #define AST_DEPTH_MAX 100u        /* nesting of branches, of values and of parentheses */
 #define CONDITION_TERMS_MAX 1000u /* terms of one condition, which is also its deepest tree */
+#define PLUGIN_OPTIONS_MAX 1000u  /* options of one plugin, and repetitions of one option */
 #define CONFIG_BYTES_MAX (16u << 20)
 
 enum section { SECTION_INPUT, SECTION_FILTER, SECTION_OUTPUT };
@@ -43,6 +44,7 @@ enum cond_type {
 
 struct cond {
     enum cond_type type;
+    uint32_t depth;            /* of the tree below, at most CONDITION_TERMS_MAX */
     struct pos pos;            /* the operator, or the operand of TRUTHY */
     struct cond *left, *right; /* AND OR XOR NAND NOT */
     struct config_value a, b;  /* the others */

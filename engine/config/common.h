@@ -30,6 +30,7 @@ struct common_filter_cfg {
 
 struct common_output_cfg {
     struct config_codec codec;
+    int64_t workers; /* read for old configurations; has no effect, as in today's Logstash */
     slice id;
     bool enable_metric;
     int ecs;

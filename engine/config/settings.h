@@ -92,9 +92,10 @@ struct settings_given {
 err settings_read(const struct ast_plugin *plugin, const char *kind,
                   const struct settings_table *tables, uint32_t n, struct heap *heap,
                   struct diag *diag, struct settings_given *given) MUST_USE;
-/* Only the defaults, for a plugin without a block (codec => json). */
-err settings_defaults(slice name, const char *kind, const struct settings_table *tables, uint32_t n,
-                      struct heap *heap, struct diag *diag) MUST_USE;
+/* Only the defaults, for a plugin without a block (codec => json); `pos` is where it is named. */
+err settings_defaults(slice name, struct pos pos, const char *kind,
+                      const struct settings_table *tables, uint32_t n, struct heap *heap,
+                      struct diag *diag) MUST_USE;
 bool settings_given(const struct settings_given *given, const char *name);
 /* Where the user wrote the option, or the plugin's name: for errors found while compiling. */
 struct pos settings_pos(const struct ast_plugin *plugin, const char *name);
