@@ -1,0 +1,224 @@
+/* code.c - PCRE2 with JIT behind regex.h. */
+#include "parsers/grok/code.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/utf8.h"
+
+#define JIT_STACK_BYTES_MIN (32u * 1024)
+#define JIT_STACK_BYTES_MAX (4u * 1024 * 1024)
+/* Memory of the interpreter, where JIT cannot run, in KiB. */
+#define HEAP_KB_MAX 16384u
+
+struct regex {
+    struct regex_tree *tree;
+    uint32_t match_limit;
+    pcre2_code *code[ENCODINGS];    /* published by code_ready */
+    unsigned char ready[ENCODINGS]; /* 0: not yet; 1: usable; 2: PCRE2 refused it */
+};
+
+struct regex_scratch {
+    pcre2_match_data *data;
+    pcre2_match_context *context;
+    pcre2_jit_stack *stack;
+    uint32_t match_limit;
+    struct regex_span spans[REGEX_GROUPS_MAX + 1];
+};
+
+/* Rule zero: a mutex below rung 9, because it is taken only when code is built, once per regex
+ * and encoding in the life of the process. */
+static pthread_mutex_t lazy_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+void lazy_lock(void)
+{
+    pthread_mutex_lock(&lazy_mutex);
+}
+
+void lazy_unlock(void)
+{
+    pthread_mutex_unlock(&lazy_mutex);
+}
+
+static bool is_ascii(slice s)
+{
+    uint32_t i = 0;
+#if defined(__SSE2__)
+    __m128i seen = _mm_setzero_si128();
+    for (; i + 32 <= s.n; i += 32) {
+        __m128i a = _mm_loadu_si128((const __m128i *)(s.p + i));
+        __m128i b = _mm_loadu_si128((const __m128i *)(s.p + i + 16));
+        seen = _mm_or_si128(seen, _mm_or_si128(a, b));
+    }
+    if (_mm_movemask_epi8(seen) != 0) return false;
+#endif
+    unsigned char bits = 0;
+    for (; i < s.n; i++) bits |= (unsigned char)s.p[i];
+    return bits < 0x80;
+}
+
+enum encoding encoding_of(slice subject)
+{
+    if (is_ascii(subject)) return ENCODING_ASCII;
+    return utf8_valid(subject) ? ENCODING_UTF8 : ENCODING_INVALID;
+}
+
+/* Offsets of PCRE2 errors belong to the translated text, so only its message is passed on. */
+static pcre2_code *compile(const struct regex_tree *tree, enum encoding encoding,
+                           struct grok_error *error)
+{
+    struct buf text = {0};
+    regex_translate(tree, encoding != ENCODING_ASCII, &text);
+    uint32_t options = PCRE2_MULTILINE;
+    if (encoding != ENCODING_ASCII) options |= PCRE2_UTF;
+    if (encoding == ENCODING_INVALID) options |= PCRE2_MATCH_INVALID_UTF;
+    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+    ASSERT(context != NULL);
+    pcre2_set_newline(context, PCRE2_NEWLINE_LF);
+    pcre2_set_bsr(context, PCRE2_BSR_UNICODE);
+    int code_error;
+    PCRE2_SIZE at;
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)(text.n == 0 ? "" : text.data), text.n, options,
+                                     &code_error, &at, context);
+    pcre2_compile_context_free(context);
+    buf_fini(&text);
+    if (code == NULL && error != NULL) {
+        error->at = 0;
+        pcre2_get_error_message(code_error, (PCRE2_UCHAR *)error->text, sizeof(error->text));
+    }
+    return code;
+}
+
+struct regex *regex_new(slice pattern, uint32_t flags, struct grok_error *error)
+{
+    struct regex_tree *tree = regex_parse(pattern, flags, error);
+    if (tree == NULL) return NULL;
+    pcre2_code *code = compile(tree, ENCODING_ASCII, error);
+    if (code == NULL) return regex_tree_free(tree), NULL;
+    struct regex *regex = calloc(1, sizeof(*regex));
+    ASSERT(regex != NULL);
+    regex->tree = tree;
+    regex->match_limit = REGEX_MATCH_LIMIT;
+    regex->code[ENCODING_ASCII] = code;
+    return regex;
+}
+
+void regex_free(struct regex *regex)
+{
+    if (regex == NULL) return;
+    for (uint32_t i = 0; i < ENCODINGS; i++) pcre2_code_free(regex->code[i]);
+    regex_tree_free(regex->tree);
+    free(regex);
+}
+
+uint32_t regex_groups(const struct regex *regex)
+{
+    return regex->tree->n_groups;
+}
+
+uint32_t regex_group_by_name(const struct regex *regex, slice name)
+{
+    for (uint32_t i = regex->tree->n_groups; i >= 1; i--)
+        if (slice_equal(regex->tree->groups[i].name, name)) return i;
+    return 0;
+}
+
+const struct regex_tree *regex_get_tree(const struct regex *regex)
+{
+    return regex->tree;
+}
+
+void regex_set_match_limit(struct regex *regex, uint32_t match_limit)
+{
+    regex->match_limit = match_limit;
+}
+
+struct regex_scratch *regex_scratch_new(void)
+{
+    struct regex_scratch *scratch = calloc(1, sizeof(*scratch));
+    ASSERT(scratch != NULL);
+    scratch->data = pcre2_match_data_create(REGEX_GROUPS_MAX + 1, NULL);
+    scratch->context = pcre2_match_context_create(NULL);
+    scratch->stack = pcre2_jit_stack_create(JIT_STACK_BYTES_MIN, JIT_STACK_BYTES_MAX, NULL);
+    ASSERT(scratch->data != NULL);
+    ASSERT(scratch->context != NULL);
+    if (scratch->stack != NULL) pcre2_jit_stack_assign(scratch->context, NULL, scratch->stack);
+    pcre2_set_heap_limit(scratch->context, HEAP_KB_MAX);
+    return scratch;
+}
+
+void regex_scratch_free(struct regex_scratch *scratch)
+{
+    if (scratch == NULL) return;
+    pcre2_match_data_free(scratch->data);
+    pcre2_match_context_free(scratch->context);
+    pcre2_jit_stack_free(scratch->stack);
+    free(scratch);
+}
+
+/* Rule zero: atomics outside the listed files. The release store of `ready` publishes the code
+ * to the acquire load in code_get; both are off the path once JIT has run. */
+static __attribute__((noinline, cold)) void code_build(struct regex *regex, enum encoding encoding)
+{
+    lazy_lock();
+    if (regex->ready[encoding] == 0) {
+        pcre2_code *code = regex->code[encoding];
+        if (code == NULL) code = compile(regex->tree, encoding, NULL);
+        /* A failure only means that the interpreter runs, which is slower and as right. */
+        if (code != NULL) pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+        regex->code[encoding] = code;
+        __atomic_store_n(&regex->ready[encoding], code == NULL ? 2 : 1, __ATOMIC_RELEASE);
+    }
+    lazy_unlock();
+}
+
+static const pcre2_code *code_get(const struct regex *regex, enum encoding encoding)
+{
+    if (__atomic_load_n(&regex->ready[encoding], __ATOMIC_ACQUIRE) == 0)
+        code_build((struct regex *)(uintptr_t)regex, encoding);
+    return regex->ready[encoding] == 1 ? regex->code[encoding] : NULL;
+}
+
+static void copy_spans(struct regex_scratch *scratch, int filled, uint32_t groups)
+{
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(scratch->data);
+    for (uint32_t i = 0; i <= groups; i++) {
+        bool set = (int)i < filled && at[2 * i] != PCRE2_UNSET;
+        scratch->spans[i].from = set ? (uint32_t)at[2 * i] : REGEX_UNSET;
+        scratch->spans[i].to = set ? (uint32_t)at[2 * i + 1] : REGEX_UNSET;
+    }
+}
+
+enum regex_status regex_run(const struct regex *regex, struct regex_scratch *scratch, slice subject,
+                            uint32_t from, enum encoding encoding, const struct regex_span **spans)
+{
+    const pcre2_code *code = code_get(regex, encoding);
+    if (code == NULL || from > subject.n) return code == NULL ? REGEX_LIMIT : REGEX_NO_MATCH;
+    if (scratch->match_limit != regex->match_limit) {
+        scratch->match_limit = regex->match_limit;
+        pcre2_set_match_limit(scratch->context, regex->match_limit);
+    }
+    const char *p = subject.p == NULL ? "" : subject.p;
+    uint32_t options = encoding == ENCODING_INVALID ? 0 : PCRE2_NO_UTF_CHECK;
+    int rc =
+        pcre2_match(code, (PCRE2_SPTR)p, subject.n, from, options, scratch->data, scratch->context);
+    if (rc == PCRE2_ERROR_NOMATCH) return REGEX_NO_MATCH;
+    if (rc < 0) return REGEX_LIMIT;
+    if (spans == NULL) return REGEX_MATCH;
+    copy_spans(scratch, rc, regex->tree->n_groups);
+    *spans = scratch->spans;
+    return REGEX_MATCH;
+}
+
+enum regex_status regex_search(const struct regex *regex, struct regex_scratch *scratch,
+                               slice subject, uint32_t from, const struct regex_span **spans)
+{
+    return regex_run(regex, scratch, subject, from, encoding_of(subject), spans);
+}

@@ -1,0 +1,193 @@
+/*
+ * translate.c - a syntax tree as PCRE2 pattern text with the same matches.
+ *
+ * Two texts per tree. For ASCII subjects every set is its bit map and PCRE2 runs on bytes; for
+ * UTF-8 subjects sets are the expressions parse_class.c wrote and \b knows Unicode words, as
+ * Ruby's does. Options of the compile: MULTILINE, DOLLAR before every newline, newline is LF.
+ */
+#include "parsers/grok/tree.h"
+
+#include "engine/base/assert.h"
+#include "engine/base/utf8.h"
+
+#define WORD_UTF "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]"
+#define NEVER "[^\\x00-\\xff]"
+
+struct writer {
+    const struct regex_tree *tree;
+    struct buf *out;
+    bool utf;
+};
+
+static void write_node(struct writer *w, const struct regex_node *node);
+
+static void write_char(struct writer *w, uint32_t cp)
+{
+    bool plain = (cp >= '0' && cp <= '9') || (cp >= 'a' && cp <= 'z') || (cp >= 'A' && cp <= 'Z') ||
+                 cp == ' ' || cp == '_' || cp == ',' || cp == '"' || cp == '/' || cp == ':';
+    if (plain)
+        buf_add_byte(w->out, (char)cp);
+    else if (cp < 128)
+        buf_printf(w->out, "\\x%02x", cp);
+    else if (w->utf)
+        buf_printf(w->out, "\\x{%x}", cp);
+    else
+        buf_add_cstr(w->out, NEVER);
+}
+
+static void write_literal(struct writer *w, const struct regex_node *node)
+{
+    if (node->no_case) buf_add_cstr(w->out, "(?i:");
+    for (uint32_t i = 0, step; i < node->text.n; i += step)
+        write_char(w, utf8_decode(node->text, i, &step));
+    if (node->no_case) buf_add_byte(w->out, ')');
+}
+
+static void write_ascii_set(struct writer *w, struct ascii_set set)
+{
+    if (ascii_none(set)) {
+        buf_add_cstr(w->out, NEVER);
+        return;
+    }
+    buf_add_byte(w->out, '[');
+    for (uint32_t c = 0; c < 128; c++) {
+        if (!ascii_has(set, c)) continue;
+        uint32_t last = c;
+        while (last + 1 < 128 && ascii_has(set, last + 1)) last++;
+        /* Every byte of the subject is below 128; the wide range lets PCRE2 see "any byte". */
+        if (last == 127) last = 255;
+        buf_printf(w->out, last > c ? "\\x%02x-\\x%02x" : "\\x%02x", c, last);
+        c = last;
+    }
+    buf_add_byte(w->out, ']');
+}
+
+static void write_set(struct writer *w, const struct regex_node *node)
+{
+    if (!w->utf) {
+        write_ascii_set(w, node->set->ascii);
+        return;
+    }
+    if (node->no_case) buf_add_cstr(w->out, "(?i:");
+    buf_add_slice(w->out, node->set->utf);
+    if (node->no_case) buf_add_byte(w->out, ')');
+}
+
+static void write_children(struct writer *w, const struct regex_node *node, const char *between)
+{
+    for (const struct regex_node *at = node->child; at != NULL; at = at->next) {
+        write_node(w, at);
+        if (at->next != NULL) buf_add_cstr(w->out, between);
+    }
+}
+
+static void write_assert(struct writer *w, enum assert_kind kind)
+{
+    static const char *const plain[] = {"^", "$", "\\A", "\\z", "\\Z", "\\b", "\\B", "\\G"};
+    static const char word[] =
+        "(?:(?<=" WORD_UTF ")(?!" WORD_UTF ")|(?<!" WORD_UTF ")(?=" WORD_UTF "))";
+    static const char not_word[] =
+        "(?:(?<=" WORD_UTF ")(?=" WORD_UTF ")|(?<!" WORD_UTF ")(?!" WORD_UTF "))";
+    if (w->utf && kind == ASSERT_WORD)
+        buf_add_cstr(w->out, word);
+    else if (w->utf && kind == ASSERT_NOT_WORD)
+        buf_add_cstr(w->out, not_word);
+    else
+        buf_add_cstr(w->out, plain[kind]);
+}
+
+/* An infinite loop over something that may be empty needs the group; so do literals. */
+static void write_repeat(struct writer *w, const struct regex_node *node)
+{
+    static const char *const suffix[] = {"", "?", "+"};
+    bool bare = node->child->kind == NODE_SET && !w->utf;
+    if (!bare) buf_add_cstr(w->out, "(?:");
+    write_node(w, node->child);
+    if (!bare) buf_add_byte(w->out, ')');
+    if (node->max == TREE_REPEAT_INFINITE && node->min <= 1)
+        buf_add_byte(w->out, node->min == 0 ? '*' : '+');
+    else if (node->max == TREE_REPEAT_INFINITE)
+        buf_printf(w->out, "{%u,}", node->min);
+    else
+        buf_printf(w->out, "{%u,%u}", node->min, node->max);
+    buf_add_cstr(w->out, suffix[node->mode]);
+}
+
+static void write_look(struct writer *w, const struct regex_node *node)
+{
+    static const char *const open[] = {"(?=", "(?!", "(?<=", "(?<!"};
+    buf_add_cstr(w->out, open[node->mode]);
+    write_node(w, node->child);
+    buf_add_byte(w->out, ')');
+}
+
+/* Several groups of one name: Onigmo tries them from the last to the first, without return. */
+static void write_backref(struct writer *w, const struct regex_node *node)
+{
+    if (node->no_case) buf_add_cstr(w->out, "(?i:");
+    if (node->text.n == 0) {
+        buf_printf(w->out, "\\g{%u}", node->group);
+    } else {
+        buf_add_cstr(w->out, "(?>");
+        bool first = true;
+        for (uint32_t i = w->tree->n_groups; i >= 1; i--) {
+            if (!slice_equal(w->tree->groups[i].name, node->text)) continue;
+            buf_printf(w->out, first ? "\\g{%u}" : "|\\g{%u}", i);
+            first = false;
+        }
+        buf_add_byte(w->out, ')');
+    }
+    if (node->no_case) buf_add_byte(w->out, ')');
+}
+
+static uint32_t group_of(const struct writer *w, const struct regex_node *node)
+{
+    if (node->text.n == 0) return node->group;
+    for (uint32_t i = w->tree->n_groups; i >= 1; i--)
+        if (slice_equal(w->tree->groups[i].name, node->text)) return i;
+    PANIC("reference to a group that the parser did not see");
+}
+
+static void write_node(struct writer *w, const struct regex_node *node)
+{
+    switch (node->kind) {
+    case NODE_EMPTY: break;
+    case NODE_LITERAL: write_literal(w, node); break;
+    case NODE_SET: write_set(w, node); break;
+    case NODE_SEQUENCE: write_children(w, node, ""); break;
+    case NODE_ALTERNATE:
+        buf_add_cstr(w->out, "(?:");
+        write_children(w, node, "|");
+        buf_add_byte(w->out, ')');
+        break;
+    case NODE_REPEAT: write_repeat(w, node); break;
+    case NODE_GROUP:
+        buf_add_byte(w->out, '(');
+        write_node(w, node->child);
+        buf_add_byte(w->out, ')');
+        break;
+    case NODE_ATOMIC:
+        buf_add_cstr(w->out, "(?>");
+        write_node(w, node->child);
+        buf_add_byte(w->out, ')');
+        break;
+    case NODE_LOOK: write_look(w, node); break;
+    case NODE_ASSERT: write_assert(w, node->mode); break;
+    case NODE_BACKREF: write_backref(w, node); break;
+    case NODE_CALL: buf_printf(w->out, "(?%u)", group_of(w, node)); break;
+    case NODE_CONDITION:
+        buf_printf(w->out, "(?(%u)", group_of(w, node));
+        write_children(w, node, "|");
+        buf_add_byte(w->out, ')');
+        break;
+    case NODE_KEEP: buf_add_cstr(w->out, "\\K"); break;
+    case NODE_NEWLINE: buf_add_cstr(w->out, "\\R"); break;
+    case NODE_GRAPHEME: buf_add_cstr(w->out, w->utf ? "\\X" : "(?>\\r\\n|[\\x00-\\xff])"); break;
+    }
+}
+
+void regex_translate(const struct regex_tree *tree, bool utf, struct buf *out)
+{
+    struct writer w = {tree, out, utf};
+    write_node(&w, tree->root);
+}
