@@ -23,13 +23,19 @@ struct date_format_error {
     char expected[96];
 };
 
-/* What the last parse found out; zeroed knows nothing. One per thread and format. */
+/* What the last parse found out; zeroed knows nothing. One per thread and format. The text
+ * around the clock of the last event, its date and zone, and the instant its day begins. */
 struct date_state {
     struct tz_hint hint;
-    int64_t day_epoch_s;  /* start of the cached day as if it were UTC */
-    uint64_t day_key;     /* packed year, month, day; 0: nothing cached */
-    uint64_t text_key[2]; /* the date bytes of a fast path that gave day_key */
-    int64_t year_from_s, year_until_s; /* now in here: year_now, month_now hold */
+    uint64_t before[2], after[2]; /* the two texts, packed */
+    uint32_t before_n, after_n;
+    bool known;
+    uint8_t fraction_max;
+    char fraction_separator[2]; /* either; 0: no fraction */
+    bool fraction_optional;
+    const struct tz *zone;
+    int64_t base_ns;
+    int64_t now_from_ns, now_until_ns; /* a guessed year holds while now is in here */
     int32_t year_now, month_now;
 };
 

@@ -1,0 +1,144 @@
+/*
+ * date_lenient.c - the text of an event's own @timestamp; see date_parse.h.
+ *
+ * java.time's ISO_LOCAL_DATE, then optionally T and ISO_LOCAL_TIME, then optionally a zone: Z,
+ * +hh:mm[:ss], +hh[mm[ss]] or a zone id. Resolved the "smart" way: the 31st of a shorter month
+ * is its last day, 24:00 is the next midnight, a wall clock reading inside a gap moves on by
+ * the length of the gap.
+ */
+#include "engine/base/civil.h"
+#include "engine/base/clock.h"
+#include "parsers/text/date_parse.h"
+
+struct reader {
+    const char *at, *end;
+};
+
+struct stamp {
+    int64_t year;
+    uint32_t month, day, hour, minute, second, nanos;
+};
+
+static bool take(struct reader *r, char c)
+{
+    if (r->at == r->end || *r->at != c) return false;
+    r->at++;
+    return true;
+}
+
+static uint32_t digit_run(const struct reader *r)
+{
+    uint32_t n = 0;
+    while (r->at + n < r->end && r->at[n] >= '0' && r->at[n] <= '9') n++;
+    return n;
+}
+
+static bool two(struct reader *r, uint32_t max, uint32_t *out)
+{
+    if (r->end - r->at < 2 || r->at[0] < '0' || r->at[0] > '9' || r->at[1] < '0' || r->at[1] > '9')
+        return false;
+    *out = (uint32_t)(r->at[0] - '0') * 10 + (uint32_t)(r->at[1] - '0');
+    r->at += 2;
+    return *out <= max;
+}
+
+/* Four digits, or more behind a plus sign; negative years never fit int64 nanoseconds. */
+static bool year(struct reader *r, int64_t *out)
+{
+    bool plus = take(r, '+');
+    uint32_t n = digit_run(r);
+    if (plus ? n < 5 || n > 10 : n != 4) return false;
+    *out = 0;
+    for (uint32_t i = 0; i < n; i++) *out = *out * 10 + (*r->at++ - '0');
+    return true;
+}
+
+static bool date(struct reader *r, struct stamp *s)
+{
+    if (!year(r, &s->year) || !take(r, '-') || !two(r, 12, &s->month) || s->month < 1) return false;
+    if (!take(r, '-') || !two(r, 31, &s->day) || s->day < 1) return false;
+    uint32_t last = civil_month_days(s->year, s->month);
+    if (s->day > last) s->day = last;
+    return true;
+}
+
+/* The seconds and their fraction are optional; a dot may stand without digits. */
+static bool seconds(struct reader *r, struct stamp *s)
+{
+    uint32_t unit = 100000000;
+    if (!take(r, ':')) return true;
+    if (!two(r, 59, &s->second)) return false;
+    if (!take(r, '.')) return true;
+    for (uint32_t n = 0; n < 9 && digit_run(r) > 0; n++, unit /= 10)
+        s->nanos += (uint32_t)(*r->at++ - '0') * unit;
+    return true;
+}
+
+static bool time_of_day(struct reader *r, struct stamp *s)
+{
+    if (!two(r, 24, &s->hour) || !take(r, ':') || !two(r, 59, &s->minute) || !seconds(r, s))
+        return false;
+    return s->hour < 24 || (s->minute == 0 && s->second == 0 && s->nanos == 0);
+}
+
+/* java.time's offsets stay within 18 hours. */
+#define OFFSET_MAX_S (18 * 3600)
+
+static bool offset(slice text, int32_t *offset_s)
+{
+    struct reader r = {text.p + 1, text.p + text.n};
+    uint32_t hours, minutes = 0, secs = 0;
+    if (!two(&r, 18, &hours)) return false;
+    bool colons = r.at < r.end && *r.at == ':';
+    if (r.at < r.end) {
+        if (colons) r.at++;
+        if (!two(&r, 59, &minutes)) return false;
+    }
+    if (r.at < r.end) {
+        if (colons && !take(&r, ':')) return false;
+        if (!two(&r, 59, &secs)) return false;
+    }
+    int32_t total = (int32_t)(hours * 3600 + minutes * 60 + secs);
+    *offset_s = text.p[0] == '-' ? -total : total;
+    return r.at == r.end && total <= OFFSET_MAX_S;
+}
+
+/* What is left must be nothing, an offset or a zone. */
+static bool zone_read(slice text, const struct tz **zone, bool *has_offset, int32_t *offset_s)
+{
+    *has_offset = true;
+    *offset_s = 0;
+    if (text.n == 1 && (text.p[0] == 'Z' || text.p[0] == 'z')) return true;
+    if (text.n > 0 && (text.p[0] == '+' || text.p[0] == '-')) return offset(text, offset_s);
+    *has_offset = false;
+    if (text.n == 0) return true;
+    *zone = tz_find(text);
+    return *zone != NULL;
+}
+
+static bool to_ns(int64_t utc_s, uint32_t nanos, int64_t *out_ns)
+{
+    int64_t ns;
+    if (__builtin_mul_overflow(utc_s, NS_PER_SEC, &ns)) return false;
+    return !__builtin_add_overflow(ns, (int64_t)nanos, out_ns);
+}
+
+bool iso8601_lenient_parse(slice text, const struct tz *zone, struct tz_hint *hint, int64_t *out_ns)
+{
+    struct reader r = {text.p, text.p + text.n};
+    struct stamp s = {0};
+    bool has_offset;
+    int32_t offset_s;
+    if (text.n < 10 || !date(&r, &s)) return false;
+    if ((take(&r, 'T') || take(&r, 't')) && !time_of_day(&r, &s)) return false;
+    if (!zone_read(slice_make(r.at, (size_t)(r.end - r.at)), &zone, &has_offset, &offset_s))
+        return false;
+    int64_t local_s = civil_days(s.year, s.month, s.day) * CIVIL_DAY_SEC + s.hour * 3600 +
+                      s.minute * 60 + s.second;
+    /* A gap is left with the offset from before it, which moves the reading past it. */
+    if (!has_offset) {
+        if (local_s > INT64_MAX / NS_PER_SEC * 2) return false;
+        offset_s = tz_local(zone, local_s, hint).offset_s;
+    }
+    return to_ns(local_s - offset_s, s.nanos, out_ns);
+}
