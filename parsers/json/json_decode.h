@@ -67,16 +67,17 @@ struct json_reader {
     uint32_t error_at;                           /* offset in the text of the last error */
 
     /* The rest is the decoder's own. */
-    uint8_t *token;     /* the byte of each token; NUL behind the last one of a text */
-    uint32_t *position; /* its offset */
+    uint8_t *token;     /* the byte of each token; NULs behind the last one of a text */
+    uint32_t *position; /* its offset; the length of the text behind the last one */
     uint32_t token_n, at;
     slice text;
-    uint32_t indexed; /* bytes of text that are in the index already */
+    uint32_t indexed;   /* bytes of text that are in the index already */
+    uint32_t utf8_from; /* bytes of text before this are checked */
     bool lines, utf8_suspect;
     enum json_mode mode;
     uint32_t line_from, fields;
-    uint32_t members_hint;
-    int status;
+    uint32_t event_depth;  /* maps down to here are likely events, which grow by a few fields */
+    uint32_t members_hint; /* room for this many members pleased the last of them */
     struct json_scan scan;
     struct arena *arena;
     struct value *stack; /* items of the lists being read */
