@@ -12,9 +12,9 @@
  * RFC 5424: strict by its section 6, with these leniencies, each seen in the field: more
  * than one space between header fields; priorities above 191 and with leading zeros; a zone
  * written +0100; a comma before the fraction and up to nine digits of it; header fields longer
- * than the RFC's limits; bytes above 126 in names; a backslash before other characters, kept
- * as it is; no structured data at all when the line ends after the message id; spaces between two
- * SD elements are NOT lenient, the second begins the message as the RFC says.
+ * than the RFC's limits; bytes outside 33..126 other than space in them; a backslash before
+ * other characters in a value, kept as it is; nothing at all after the message id. A space
+ * between two SD elements is not forgiven: as the RFC says, the message begins there.
  *
  * Bytes in, slices out: the fields point into the text. Never allocates, any thread.
  */
@@ -25,7 +25,7 @@
 
 #include "engine/base/slice.h"
 
-#define SYSLOG_HOST_MAX 8192u
+#define SYSLOG_HOST_MAX 1024u
 #define SYSLOG_FACILITIES 24u
 #define SYSLOG_SEVERITIES 8u
 /* What RFC 3164 prescribes for a text that is no syslog message: user-level, notice. */
