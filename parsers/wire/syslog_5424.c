@@ -1,0 +1,299 @@
+/*
+ * syslog_5424.c - RFC 5424 section 6, as strict as it says and as lenient as syslog.h lists.
+ */
+#include "parsers/wire/syslog.h"
+
+#include "engine/base/assert.h"
+
+/* A cursor over the text. */
+struct reader {
+    slice text;
+    uint32_t at;
+};
+
+static char reader_peek(const struct reader *r)
+{
+    return r->at < r->text.n ? r->text.p[r->at] : 0;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool fault(struct syslog_5424 *out, enum syslog_5424_fault what, uint32_t at)
+{
+    out->fault = what;
+    out->fault_at = at;
+    return false;
+}
+
+/* At least one space and all that follow it. */
+static bool read_spaces(struct reader *r)
+{
+    if (reader_peek(r) != ' ' || r->at >= r->text.n) return false;
+    while (r->at < r->text.n && r->text.p[r->at] == ' ') r->at++;
+    return true;
+}
+
+/* Up to digits_max digits. */
+static bool read_number(struct reader *r, uint32_t digits_max, uint32_t *out)
+{
+    uint32_t n = 0;
+    *out = 0;
+    while (n < digits_max && is_digit(reader_peek(r))) {
+        *out = *out * 10 + (uint32_t)(r->text.p[r->at++] - '0');
+        n++;
+    }
+    return n > 0 && !is_digit(reader_peek(r));
+}
+
+/* Bytes up to a space or the end. */
+static slice read_token(struct reader *r)
+{
+    const char *from = r->text.p + r->at;
+    uint32_t left = r->text.n - r->at;
+    const char *space = left == 0 ? NULL : memchr(from, ' ', left);
+    uint32_t n = space == NULL ? left : (uint32_t)(space - from);
+    r->at += n;
+    return slice_make(from, n);
+}
+
+/* A header field: not empty, "-" is absent. A trailing newline belongs to no field. */
+static bool read_field(struct reader *r, slice *out)
+{
+    slice token = read_token(r);
+    *out = token;
+    if (token.n == 0) return false;
+    if (token.n == 1 && token.p[0] == '-') *out = SLICE_NONE;
+    return true;
+}
+
+static bool two_digits(slice s, uint32_t i, uint32_t low, uint32_t high)
+{
+    if (i + 2 > s.n || !is_digit(s.p[i]) || !is_digit(s.p[i + 1])) return false;
+    uint32_t value = (uint32_t)(s.p[i] - '0') * 10 + (uint32_t)(s.p[i + 1] - '0');
+    return value >= low && value <= high;
+}
+
+static bool byte_is(slice s, uint32_t i, char c)
+{
+    return i < s.n && s.p[i] == c;
+}
+
+/* TIME-OFFSET = "Z" / ("+" / "-") hh ":" mm, the colon being optional here. */
+static bool offset_valid(slice s)
+{
+    if (s.n == 1) return s.p[0] == 'Z';
+    if (s.n == 0 || (s.p[0] != '+' && s.p[0] != '-') || !two_digits(s, 1, 0, 23)) return false;
+    uint32_t i = byte_is(s, 3, ':') ? 4 : 3;
+    return i + 2 == s.n && two_digits(s, i, 0, 59);
+}
+
+static bool timestamp_valid(slice s)
+{
+    static const uint8_t month_days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (!two_digits(s, 0, 0, 99) || !two_digits(s, 2, 0, 99) || !byte_is(s, 4, '-') ||
+        !two_digits(s, 5, 1, 12) || !byte_is(s, 7, '-'))
+        return false;
+    uint32_t month = (uint32_t)(s.p[5] - '0') * 10 + (uint32_t)(s.p[6] - '0');
+    if (!two_digits(s, 8, 1, month_days[month - 1]) || !byte_is(s, 10, 'T')) return false;
+    if (!two_digits(s, 11, 0, 23) || !byte_is(s, 13, ':') || !two_digits(s, 14, 0, 59) ||
+        !byte_is(s, 16, ':') || !two_digits(s, 17, 0, 59))
+        return false;
+    uint32_t i = 19;
+    if (byte_is(s, i, '.') || byte_is(s, i, ',')) {
+        uint32_t first = ++i;
+        while (i < s.n && is_digit(s.p[i])) i++;
+        if (i == first || i - first > 9) return false;
+    }
+    return offset_valid(slice_from(s, i));
+}
+
+/* SD-NAME: printable ASCII without = ] " and space. */
+static bool sd_name_byte(char c)
+{
+    return c > ' ' && c < 0x7f && c != '=' && c != ']' && c != '"';
+}
+
+static bool read_sd_name(struct reader *r)
+{
+    uint32_t from = r->at;
+    while (r->at < r->text.n && sd_name_byte(r->text.p[r->at])) r->at++;
+    return r->at > from;
+}
+
+/* "value" after the '=': to behind the closing quote. */
+static bool read_sd_value(struct reader *r)
+{
+    if (reader_peek(r) != '"') return false;
+    for (r->at++; r->at < r->text.n; r->at++) {
+        char c = r->text.p[r->at];
+        if (c == ']') return false; /* must be escaped */
+        if (c == '"') {
+            r->at++;
+            return true;
+        }
+        if (c == '\\') r->at++;
+    }
+    return false;
+}
+
+/* "[id name="value" ...]" one or more times, at least the first bracket is there. */
+static bool read_structured_data(struct reader *r)
+{
+    while (reader_peek(r) == '[') {
+        r->at++;
+        if (!read_sd_name(r)) return false;
+        while (reader_peek(r) == ' ') {
+            r->at++;
+            if (reader_peek(r) == ']') break; /* a blank before the bracket does no harm */
+            if (!read_sd_name(r) || reader_peek(r) != '=') return false;
+            r->at++;
+            if (!read_sd_value(r)) return false;
+        }
+        if (reader_peek(r) != ']') return false;
+        r->at++;
+    }
+    return true;
+}
+
+static bool read_header(struct reader *r, struct syslog_5424 *out)
+{
+    uint32_t from = r->at;
+    if (reader_peek(r) != '<') return fault(out, SYSLOG_5424_PRIORITY, from);
+    r->at++;
+    if (!read_number(r, 9, &out->priority) || reader_peek(r) != '>')
+        return fault(out, SYSLOG_5424_PRIORITY, from);
+    from = ++r->at;
+    if (reader_peek(r) == '0' || !read_number(r, 3, &out->version) || out->version != 1 ||
+        !read_spaces(r))
+        return fault(out, SYSLOG_5424_VERSION, from);
+    from = r->at;
+    if (!read_field(r, &out->timestamp) ||
+        (out->timestamp.p != NULL && !timestamp_valid(out->timestamp)) || !read_spaces(r))
+        return fault(out, SYSLOG_5424_TIMESTAMP, from);
+    from = r->at;
+    if (!read_field(r, &out->hostname) || !read_spaces(r))
+        return fault(out, SYSLOG_5424_HOSTNAME, from);
+    from = r->at;
+    if (!read_field(r, &out->app_name) || !read_spaces(r))
+        return fault(out, SYSLOG_5424_APP_NAME, from);
+    from = r->at;
+    if (!read_field(r, &out->procid) || !read_spaces(r))
+        return fault(out, SYSLOG_5424_PROCID, from);
+    from = r->at;
+    if (!read_field(r, &out->msgid)) return fault(out, SYSLOG_5424_MSGID, from);
+    return true;
+}
+
+bool syslog_5424_parse(slice text, struct syslog_5424 *out)
+{
+    *out = (struct syslog_5424){0};
+    struct reader r = {text, 0};
+    if (!read_header(&r, out)) return false;
+    if (!read_spaces(&r) || r.at == text.n) return true; /* ends after the message id */
+    uint32_t from = r.at;
+    if (reader_peek(&r) == '-') {
+        r.at++;
+    } else {
+        if (reader_peek(&r) != '[' || !read_structured_data(&r))
+            return fault(out, SYSLOG_5424_STRUCTURED_DATA, from);
+        out->structured_data = slice_make(text.p + from, r.at - from);
+    }
+    if (r.at == text.n) return true;
+    if (reader_peek(&r) != ' ') return fault(out, SYSLOG_5424_STRUCTURED_DATA, r.at);
+    out->message = slice_from(text, r.at + 1);
+    if (slice_starts(out->message, SLICE("\xef\xbb\xbf"))) {
+        out->bom = true;
+        out->message = slice_from(out->message, 3);
+    }
+    return true;
+}
+
+const char *syslog_5424_fault_text(enum syslog_5424_fault what)
+{
+    static const char *const texts[] = {
+        "no fault",
+        "no priority in angle brackets",
+        "version is not 1",
+        "timestamp is neither \"-\" nor RFC 3339",
+        "no host name",
+        "no application name",
+        "no process id",
+        "no message id",
+        "structured data is malformed",
+    };
+    ASSERT((size_t)what < ARRAY_LEN(texts));
+    return texts[what];
+}
+
+struct syslog_sd syslog_sd_start(slice structured_data)
+{
+    return (struct syslog_sd){.rest = structured_data};
+}
+
+static slice sd_take_name(slice *rest)
+{
+    uint32_t n = 0;
+    while (n < rest->n && sd_name_byte(rest->p[n])) n++;
+    slice name = slice_part(*rest, 0, n);
+    *rest = slice_from(*rest, n);
+    return name;
+}
+
+/* The value behind '="', to its quote. */
+static slice sd_take_value(slice *rest, bool *escaped)
+{
+    uint32_t n = 0;
+    *escaped = false;
+    while (n < rest->n && rest->p[n] != '"') {
+        if (rest->p[n] == '\\') {
+            *escaped = true;
+            n++;
+        }
+        n++;
+    }
+    slice value = slice_part(*rest, 0, n);
+    *rest = slice_from(*rest, n + 1);
+    return value;
+}
+
+bool syslog_sd_next(struct syslog_sd *at)
+{
+    bool opened = false;
+    for (;;) {
+        if (at->rest.n == 0) return false;
+        char c = at->rest.p[0];
+        at->rest = slice_from(at->rest, 1);
+        if (c == '[') {
+            at->element = sd_take_name(&at->rest);
+            at->inside = opened = true;
+        } else if (c == ']') {
+            at->inside = false;
+            if (!opened) continue;
+            at->name = at->value = SLICE_NONE;
+            at->escaped = false;
+            return true;
+        } else if (c == ' ' && at->rest.n > 0 && at->rest.p[0] != ']') {
+            at->name = sd_take_name(&at->rest);
+            at->rest = slice_from(at->rest, 2);
+            at->value = sd_take_value(&at->rest, &at->escaped);
+            return true;
+        }
+    }
+}
+
+uint32_t syslog_sd_unescape(slice value, char *out)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < value.n; i++) {
+        char c = value.p[i];
+        if (c == '\\' && i + 1 < value.n) {
+            char next = value.p[i + 1];
+            if (next == '"' || next == '\\' || next == ']') c = value.p[++i];
+        }
+        out[n++] = c;
+    }
+    return n;
+}
