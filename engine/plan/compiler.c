@@ -157,7 +157,7 @@ err compile_codec(struct compiler *c, struct codec *out, const struct config_cod
     struct settings_given given = {0};
     err e = cfg->plugin != NULL
                 ? settings_read(plugin, "codec", tables, 2, c->heap, c->diag, &given)
-                : settings_defaults(name, "codec", tables, 2, c->heap, c->diag);
+                : settings_defaults(name, cfg->pos, "codec", tables, 2, c->heap, c->diag);
     if (e != ERR_OK) return e;
     /* A codec without a mode of its own follows the plugin it sits in. */
     int ecs = common.ecs < 0 ? (int)c->ecs : common.ecs;
