@@ -16,6 +16,7 @@
 
 struct codec;
 struct compiler;
+struct input;
 struct output;
 struct plan_run;
 struct shard;
@@ -149,7 +150,22 @@ struct output_ops {
 
 /* ---- inputs --------------------------------------------------------------- */
 
-struct input;
+struct decoration;
+
+/* A configured input of a running pipeline, handed to its callbacks. */
+struct input {
+    const struct input_ops *ops;
+    const void *cfg;
+    void *shared;
+    const struct decoration *decoration;
+    slice id;
+    const char *pipeline_id;
+    bool ecs;
+    /* An INPUT_ENDS input calls this once, from its shard, when there is nothing more to read
+     * and all it read has been handed to the worker. */
+    void (*finished)(struct input *input);
+    void *owner;
+};
 
 enum input_flag {
     INPUT_SINGLE = 1, /* runs on one shard only (stdin, file, generator) */

@@ -33,6 +33,8 @@ err feed_init(struct feed *feed, struct worker *worker, struct intake *intake,
 
 void feed_fini(struct feed *feed)
 {
+    if (feed->noted) feed->intake->waiting--;
+    feed->noted = false;
     if (feed->codec_state != NULL && feed->codec->ops->stop != NULL)
         feed->codec->ops->stop(feed->codec_state, feed->codec->cfg);
     free(feed->codec_state);
@@ -183,6 +185,16 @@ static uint32_t consume(struct feed *feed, struct blob *blob, slice in)
     return at;
 }
 
+/* Tells the intake whether this feed holds bytes back; returns whether it does not. */
+static bool note_waiting(struct feed *feed)
+{
+    bool waiting = feed_is_waiting(feed);
+    if (waiting && !feed->noted) feed->intake->waiting++;
+    if (!waiting && feed->noted) feed->intake->waiting--;
+    feed->noted = waiting;
+    return !waiting;
+}
+
 static void stash(struct feed *feed, slice rest)
 {
     struct feed_chunk *chunk = malloc(sizeof(*chunk) + rest.n + BLOB_PAD);
@@ -200,9 +212,8 @@ static void stash(struct feed *feed, slice rest)
 bool feed_bytes(struct feed *feed, struct blob *blob, slice bytes)
 {
     uint32_t used = feed->first != NULL ? 0 : consume(feed, blob, bytes);
-    if (used == bytes.n) return true;
-    stash(feed, slice_from(bytes, used));
-    return false;
+    if (used < bytes.n) stash(feed, slice_from(bytes, used));
+    return note_waiting(feed);
 }
 
 bool feed_resume(struct feed *feed)
@@ -211,13 +222,13 @@ bool feed_resume(struct feed *feed)
     while (feed->first != NULL) {
         struct feed_chunk *chunk = feed->first;
         chunk->at += consume(feed, NULL, slice_make(chunk->data + chunk->at, chunk->n - chunk->at));
-        if (chunk->at < chunk->n) return false;
+        if (chunk->at < chunk->n) return note_waiting(feed);
         feed->first = chunk->next;
         if (feed->first == NULL) feed->last = NULL;
         free(chunk);
     }
-    if (feed->carry_full) return false;
-    return feed->ended ? feed_end(feed) : true;
+    if (feed->ended && !feed->carry_full) return feed_end(feed);
+    return note_waiting(feed);
 }
 
 static void flush_codec(struct feed *feed)
@@ -234,9 +245,8 @@ static void flush_codec(struct feed *feed)
 bool feed_end(struct feed *feed)
 {
     feed->ended = true;
-    if (feed->first != NULL) return false;
-    if (feed->carry_n > 0) carry_decode(feed);
-    if (feed->carry_n > 0) return false;
+    if (feed->first == NULL && feed->carry_n > 0) carry_decode(feed);
+    if (!note_waiting(feed)) return false;
     if (feed->codec->ops->flush != NULL) flush_codec(feed);
     return true;
 }

@@ -93,7 +93,6 @@ void worker_free(struct worker *w)
             shard->worker[i] = shard->worker[--shard->worker_n];
             break;
         }
-    ASSERT(w->intake_n == 0);
     free(w->intake);
     free(w);
 }
@@ -263,6 +262,8 @@ bool worker_drain(struct worker *w)
     worker_flush(w);
     worker_poll(w);
     if (w->head != NULL) return false;
+    for (uint32_t i = 0; i < w->intake_n; i++)
+        if (w->intake[i]->waiting > 0) return false;
     const struct plan *plan = w->plan;
     bool done = true;
     for (uint32_t i = 0; i < plan->output_n; i++)

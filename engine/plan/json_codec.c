@@ -1,0 +1,114 @@
+/* json_codec.c - values to events, failures to tags. */
+#define _GNU_SOURCE
+#include "engine/plan/json_codec.h"
+
+#include <string.h>
+
+err json_codec_compile(struct json_codec_cfg *cfg, slice charset, slice target, bool keep_original,
+                       struct compiler *c)
+{
+    err e = text_event_compile(&cfg->text, charset, keep_original, c);
+    if (e != ERR_OK || target.p == NULL) return e;
+    cfg->has_target = true;
+    return compile_fieldref(c, &cfg->target, target, settings_pos(c->plugin, "target"));
+}
+
+err json_codec_start(struct json_codec_state *s, const struct json_codec_cfg *cfg)
+{
+    json_reader_init(&s->reader);
+    return text_event_start(&s->text, &cfg->text);
+}
+
+void json_codec_stop(struct json_codec_state *s)
+{
+    text_event_stop(&s->text);
+    json_reader_fini(&s->reader);
+}
+
+static void add_failure(const struct json_codec_cfg *cfg, struct batch *b, slice text)
+{
+    struct text_event_cfg plain = cfg->text;
+    plain.keep_original = false;
+    struct event *ev = text_event_add(&plain, b, text);
+    if (ev == NULL) return;
+    if (cfg->text.keep_original) text_event_original(&cfg->text, b, ev, text);
+    event_tag(b, ev, SLICE("_jsonparsefailure"), true);
+}
+
+static void add_object(const struct json_codec_cfg *cfg, struct batch *b, struct value *val,
+                       slice original)
+{
+    struct event *ev = batch_add(b);
+    if (ev == NULL) return;
+    if (cfg->has_target) {
+        event_add_version(b, ev);
+        err e = event_put(b, ev, &cfg->target, *val);
+        (void)e; /* A fresh event has nothing in the way. */
+    } else {
+        event_adopt(b, ev, *val->u.map);
+    }
+    if (original.p != NULL) text_event_original(&cfg->text, b, ev, original);
+}
+
+static void add_value(const struct json_codec_cfg *cfg, struct batch *b, struct value *val,
+                      slice text)
+{
+    if (val->type == VALUE_MAP) {
+        add_object(cfg, b, val, cfg->text.keep_original ? text : SLICE_NONE);
+        return;
+    }
+    bool all_maps = val->type == VALUE_LIST;
+    for (uint32_t i = 0; all_maps && i < val->n; i++) all_maps = val->u.list[i].type == VALUE_MAP;
+    if (!all_maps) {
+        add_failure(cfg, b, text);
+        return;
+    }
+    for (uint32_t i = 0; i < val->n; i++) add_object(cfg, b, &val->u.list[i], SLICE_NONE);
+}
+
+void json_codec_text(struct json_codec_state *s, const struct json_codec_cfg *cfg, slice text,
+                     struct batch *b)
+{
+    slice decoded = text_event_decode(&s->text, &cfg->text, text, false, &b->arena);
+    struct value val;
+    int64_t used = decoded.p == text.p
+                       ? json_decode(&s->reader, text, JSON_FIRST, &b->arena, &val)
+                       : json_decode_copy(&s->reader, decoded, JSON_FIRST, &b->arena, &val);
+    if (used >= 0) add_value(cfg, b, &val, decoded);
+    else if (used != JSON_BLANK) add_failure(cfg, b, decoded);
+}
+
+uint32_t json_codec_lines(struct json_codec_state *s, const struct json_codec_cfg *cfg, slice in,
+                          struct decode *d)
+{
+    const char *last = in.n == 0 ? NULL : memrchr(in.p, '\n', in.n);
+    uint32_t whole = d->end ? in.n : last == NULL ? 0 : (uint32_t)(last - in.p) + 1;
+    if (whole == 0) return 0;
+    slice lines = decode_keep(d, slice_part(in, 0, whole));
+    struct batch *b = d->batch;
+    if (!cfg->text.charset->utf8) {
+        uint32_t at = 0;
+        while (at < lines.n && b->n < d->events_max) {
+            slice rest = slice_from(lines, at);
+            int64_t end = slice_find_byte(rest, '\n');
+            slice text = slice_part(rest, 0, end < 0 ? rest.n : (uint32_t)end);
+            json_codec_text(s, cfg, text, b);
+            at += text.n + (end >= 0);
+        }
+        return at;
+    }
+    struct json_line line;
+    uint32_t used = 0;
+    json_lines_begin(&s->reader, lines, JSON_FIRST, &b->arena);
+    while (b->n < d->events_max && json_lines_next(&s->reader, &line)) {
+        if (line.status == JSON_OK) {
+            add_value(cfg, b, &line.value, line.text);
+        } else if (line.status != JSON_BLANK) {
+            /* Bytes that are no UTF-8 are shown escaped, and that text is no JSON either. */
+            add_failure(cfg, b, text_event_decode(&s->text, &cfg->text, line.text, false, &b->arena));
+        }
+        used = (uint32_t)(line.text.p + line.text.n - lines.p);
+        if (used < lines.n) used++;
+    }
+    return used;
+}

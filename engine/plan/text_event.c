@@ -1,0 +1,67 @@
+/* text_event.c - message and [event][original]. */
+#include "engine/plan/text_event.h"
+
+#include "engine/base/log.h"
+#include "parsers/scan/utf8_scan.h"
+
+err text_event_compile(struct text_event_cfg *cfg, slice charset, bool keep_original,
+                       struct compiler *c)
+{
+    cfg->keep_original = keep_original;
+    cfg->message = compile_key(c, SLICE("message"));
+    cfg->event = compile_key(c, SLICE("event"));
+    cfg->original = compile_key(c, SLICE("original"));
+    if (charset_find(charset, &cfg->charset) == ERR_OK) return ERR_OK;
+    compile_error(c, "charset", "the name of a character encoding, such as UTF-8 or ISO-8859-1",
+                  "unknown charset `%.*s`", SLICE_FMT(charset));
+    return ERR_CONFIG;
+}
+
+err text_event_start(struct text_event_state *state, const struct text_event_cfg *cfg)
+{
+    return charset_decoder_init(&state->decoder, cfg->charset);
+}
+
+void text_event_stop(struct text_event_state *state) { charset_decoder_fini(&state->decoder); }
+
+slice text_event_decode(struct text_event_state *state, const struct text_event_cfg *cfg,
+                        slice text, bool known_good, struct arena *arena)
+{
+    if (cfg->charset->utf8 && (known_good || utf8_scan_valid(text))) return text;
+    bool changed = false;
+    slice out = charset_decode(&state->decoder, text, arena, &changed);
+    uint64_t held;
+    if (changed && log_gate_open(&state->gate, &held))
+        log_warn("codecs", "received an event that has a different character encoding than %s "
+                           "(%llu more since the last report)",
+                 cfg->charset->ruby_name, (unsigned long long)held);
+    return out;
+}
+
+void text_event_original(const struct text_event_cfg *cfg, struct batch *b, struct event *ev,
+                         slice text)
+{
+    struct member *m = map_find(&ev->data, cfg->event.name, cfg->event.hash);
+    struct map *map;
+    if (m != NULL) {
+        if (m->val.type != VALUE_MAP) return;
+        map = m->val.u.map;
+        if (map_find(map, cfg->original.name, cfg->original.hash) != NULL) return;
+    } else {
+        map = map_new(&b->arena);
+        map_reserve(map, &b->arena, 2);
+        map_append(&ev->data, &b->arena, cfg->event, value_map(map));
+    }
+    map_append(map, &b->arena, cfg->original, value_string(text));
+}
+
+struct event *text_event_add(const struct text_event_cfg *cfg, struct batch *b, slice text)
+{
+    struct event *ev = batch_add(b);
+    if (ev == NULL) return NULL;
+    map_reserve(&ev->data, &b->arena, MAP_CAP_FIRST);
+    map_append(&ev->data, &b->arena, cfg->message, value_string(text));
+    event_add_version(b, ev);
+    if (cfg->keep_original) text_event_original(cfg, b, ev, text);
+    return ev;
+}
