@@ -273,13 +273,13 @@ static inline char *put_event(struct buf *out, char *to, const struct event *ev,
     return to;
 }
 
-static void write_event(struct buf *out, const struct event *ev, struct time_iso_cache *cache)
+static inline void write_event(struct buf *out, const struct event *ev, struct time_iso_cache *cache)
 {
     buf_room(out, 1);
     out->n = (size_t)(put_event(out, buf_end(out), ev, cache) - out->data);
 }
 
-static void write_events(struct buf *out, const struct batch *b, const struct sel *sel,
+static inline void write_events(struct buf *out, const struct batch *b, const struct sel *sel,
                          slice prefix, slice suffix, struct time_iso_cache *cache)
 {
     buf_room(out, 1);
@@ -292,13 +292,13 @@ static void write_events(struct buf *out, const struct batch *b, const struct se
     out->n = (size_t)(to - out->data);
 }
 
-static void write_value(struct buf *out, const struct value *val, struct time_iso_cache *cache)
+static inline void write_value(struct buf *out, const struct value *val, struct time_iso_cache *cache)
 {
     buf_room(out, 1);
     out->n = (size_t)(put_value(out, buf_end(out), val, cache) - out->data);
 }
 
-static void write_string(struct buf *out, slice text)
+static inline void write_string(struct buf *out, slice text)
 {
     buf_room(out, 1);
     out->n = (size_t)(put_string(out, buf_end(out), text.p, text.n) - out->data);
