@@ -465,7 +465,7 @@ static void test_lines(void **state)
         check_lines("{\"a\":1}\r\n{\"a\":1}\n", "{\"a\":1} {\"a\":1} ", JSON_FIRST);
         check_lines("{\"a\":\"\n{\"b\":1}\n", "-2 {\"b\":1} ", JSON_FIRST);
         check_lines("{\"a\":\n1}\n{\"b\":1}\n", "-2 1 {\"b\":1} ", JSON_FIRST);
-        check_lines("{\"a\":1}\"\n{\"b\":1}\n\"\\\n1\n", "{\"a\":1} {\"b\":1} -2 1 ", JSON_FIRST);
+        check_lines("{\"a\":1}\"\n{\"b\":1}\n\"\\\n1\n", "{\"a\":1} {\"b\":1} -5 1 ", JSON_FIRST);
         check_lines("{\"a\":1},x\n2", "-9 2 ", JSON_WHOLE);
         check_lines("{\"a\":1},x\n2", "{\"a\":1} 2 ", JSON_FIRST);
         check_lines("x\n\xff\n{\"a\":\"\xc3\"}\n{\"a\":\"\xc3\xa9\"}\n\"\xe2\n\x82\"\n1",
