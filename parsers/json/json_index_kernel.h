@@ -67,13 +67,11 @@ static inline void json_emit(uint64_t tokens, const struct block *b, const char 
     __m512i start = _mm512_set1_epi32((int)base);
     uint32_t *out = index->position + index->n;
     vec_store(index->token + index->n, _mm512_maskz_compress_epi8(tokens, b->v[0]));
+    __m128i next = _mm512_extracti32x4_epi32(offsets, 1);
     vec_store(out, _mm512_add_epi32(start, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(offsets))));
-    if (n > 16) {
-        __m128i next = _mm512_extracti32x4_epi32(offsets, 1);
-        vec_store(out + 16, _mm512_add_epi32(start, _mm512_cvtepu8_epi32(next)));
-    }
+    vec_store(out + 16, _mm512_add_epi32(start, _mm512_cvtepu8_epi32(next)));
     if (__builtin_expect(n > 32, 0)) {
-        __m128i next = _mm512_extracti32x4_epi32(offsets, 2);
+        next = _mm512_extracti32x4_epi32(offsets, 2);
         vec_store(out + 32, _mm512_add_epi32(start, _mm512_cvtepu8_epi32(next)));
         next = _mm512_extracti32x4_epi32(offsets, 3);
         vec_store(out + 48, _mm512_add_epi32(start, _mm512_cvtepu8_epi32(next)));
@@ -109,9 +107,11 @@ static inline void json_emit(uint64_t tokens, const struct block *b, const char 
 #endif
 
 static inline uint32_t json_index_vec(const char *text, uint32_t from, uint32_t to, bool lines,
-                                      struct json_scan *scan, struct json_index *index)
+                                      struct json_scan *scan, struct json_index *index_out)
 {
+    /* Copies, because the stores of tokens might alias the originals. */
     struct json_scan state = *scan;
+    struct json_index local = *index_out, *index = &local;
     uint64_t newlines = lines ? ~0ull : 0;
     while (from < to) {
         struct json_classes classes;
@@ -130,6 +130,7 @@ static inline uint32_t json_index_vec(const char *text, uint32_t from, uint32_t 
         from += BLOCK_BYTES;
     }
     *scan = state;
+    *index_out = local;
     return from < to ? from : to;
 }
 

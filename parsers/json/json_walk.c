@@ -282,6 +282,7 @@ static void object_settle(struct json_reader *r, struct map *map, uint32_t depth
     if (depth <= r->event_depth) {
         uint32_t want = map->n + EVENT_SLACK, hint = r->members_hint;
         if (want > MEMBERS_HINT_MAX) want = MEMBERS_HINT_MAX;
+        if (want < MAP_CAP_FIRST) want = MAP_CAP_FIRST;
         r->members_hint = want > hint ? want : hint - (hint - want + 7) / 8;
         return;
     }
@@ -341,7 +342,7 @@ static int walk_object(struct json_reader *r, struct map *map, uint32_t depth)
         json_need(r);
     }
     r->fields += map->n;
-    if (r->fields > r->fields_max) {
+    if (r->fields > r->fields_max || map->n > r->members_max) {
         r->error_at = r->position[r->at - 1];
         return JSON_MEMBERS;
     }

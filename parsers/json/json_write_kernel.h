@@ -42,12 +42,15 @@ static inline vec load_part(const char *p, uint32_t n)
 }
 #else
 /* Reading past the end is harmless as long as it stays on the page: it cannot fault, and what
- * it reads is not used. Strings of the configuration have no padding. */
-__attribute__((no_sanitize_address)) static inline vec load_part(const char *p, uint32_t n)
+ * it reads is not used. Strings of the configuration have no padding. Sanitizers would object,
+ * so their builds always take the copy. */
+static inline vec load_part(const char *p, uint32_t n)
 {
-    if (__builtin_expect(((uintptr_t)p & 4095) <= 4096 - VEC_BYTES, 1)) return vec_load(p);
+#ifndef SPATE_DEBUG
+    if (__builtin_expect(n > 0 && ((uintptr_t)p & 4095) <= 4096 - VEC_BYTES, 1)) return vec_load(p);
+#endif
     char copy[VEC_BYTES] = {0};
-    memcpy(copy, p, n);
+    if (n > 0) memcpy(copy, p, n);
     return vec_load(copy);
 }
 #endif
@@ -273,14 +276,15 @@ static inline char *put_event(struct buf *out, char *to, const struct event *ev,
     return to;
 }
 
-static void write_event(struct buf *out, const struct event *ev, struct time_iso_cache *cache)
+static inline void write_event(struct buf *out, const struct event *ev,
+                               struct time_iso_cache *cache)
 {
     buf_room(out, 1);
     out->n = (size_t)(put_event(out, buf_end(out), ev, cache) - out->data);
 }
 
-static void write_events(struct buf *out, const struct batch *b, const struct sel *sel,
-                         slice prefix, slice suffix, struct time_iso_cache *cache)
+static inline void write_events(struct buf *out, const struct batch *b, const struct sel *sel,
+                                slice prefix, slice suffix, struct time_iso_cache *cache)
 {
     buf_room(out, 1);
     char *to = buf_end(out);
@@ -292,13 +296,14 @@ static void write_events(struct buf *out, const struct batch *b, const struct se
     out->n = (size_t)(to - out->data);
 }
 
-static void write_value(struct buf *out, const struct value *val, struct time_iso_cache *cache)
+static inline void write_value(struct buf *out, const struct value *val,
+                               struct time_iso_cache *cache)
 {
     buf_room(out, 1);
     out->n = (size_t)(put_value(out, buf_end(out), val, cache) - out->data);
 }
 
-static void write_string(struct buf *out, slice text)
+static inline void write_string(struct buf *out, slice text)
 {
     buf_room(out, 1);
     out->n = (size_t)(put_string(out, buf_end(out), text.p, text.n) - out->data);
