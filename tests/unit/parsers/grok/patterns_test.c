@@ -12,7 +12,7 @@
 #include <oniguruma.h>
 #include <stdlib.h>
 
-enum { FIELDS_MAX = 64, TEXT_BYTES_MAX = 1 << 17, LINE_BYTES_MAX = 8192, NAMES_MAX = 1024 };
+enum { FIELDS_MAX = 256, TEXT_BYTES_MAX = 1 << 17, LINE_BYTES_MAX = 8192, NAMES_MAX = 1024 };
 
 /* A pattern with %{...} replaced and its groups numbered; fields[i] is what group i + 1 is for. */
 struct expansion {
