@@ -13,8 +13,10 @@ const char *grok_pattern_find(enum grok_library lib, slice name)
         uint32_t middle = from + (to - from) / 2;
         int order = slice_compare(name, slice_from_cstr(at[middle].name));
         if (order == 0) return at[middle].text;
-        if (order < 0) to = middle;
-        else from = middle + 1;
+        if (order < 0)
+            to = middle;
+        else
+            from = middle + 1;
     }
     return NULL;
 }
