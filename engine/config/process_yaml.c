@@ -115,6 +115,8 @@ static err set_setting(struct reader *r, slice name, struct pos pos, const yaml_
     if (val.type == CONFIG_LIST)
         return process_settings_set_list(r->settings, name, (struct config_list){val.u.list, val.n},
                                          pos, r->diag);
+    /* What is wrong with a known setting is its value. */
+    if (known_setting(name, false)) pos = val.pos;
     return process_settings_set(r->settings, name, val.text, pos, r->diag);
 }
 
