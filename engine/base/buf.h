@@ -59,7 +59,8 @@ static inline slice buf_slice(const struct buf *b)
 
 void buf_add_cstr(struct buf *b, const char *text);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *format, va_list args);
+void buf_vprintf(struct buf *b, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 /* The text as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD. Control plane. */
 void buf_add_json(struct buf *b, slice text);
 /* NUL-terminates (not counted in n) and returns the bytes. */

@@ -49,8 +49,9 @@ void diag_fini(struct diag *diag)
     *diag = DIAG_INIT;
 }
 
-static void diag_add(struct diag *diag, enum diag_level level, struct pos pos, const char *expected,
-                     const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void diag_add(struct diag *diag, enum diag_level level,
+                                                           struct pos pos, const char *expected,
+                                                           const char *format, va_list args)
 {
     if (level == DIAG_ERROR)
         diag->errors++;

@@ -90,7 +90,8 @@ static err set_list(struct reader *r, slice name, struct pos pos, const yaml_nod
 {
     const yaml_node_item_t *start = node->data.sequence.items.start;
     uint32_t n = (uint32_t)(node->data.sequence.items.top - start);
-    if (n > YAML_VALUES_MAX) return report(r, node, NULL, "the list is too long");
+    if (n > YAML_VALUES_MAX || (r->values += n) > YAML_VALUES_MAX)
+        return report(r, node, NULL, "the file has too many values");
     struct config_value *items = heap_alloc(r->heap, n * sizeof(*items));
     for (uint32_t i = 0; i < n; i++) {
         const yaml_node_t *item = yaml_document_get_node(r->document, start[i]);
@@ -114,6 +115,8 @@ static err set_setting(struct reader *r, slice name, struct pos pos, const yaml_
     if (val.type == CONFIG_LIST)
         return process_settings_set_list(r->settings, name, (struct config_list){val.u.list, val.n},
                                          pos, r->diag);
+    /* What is wrong with a known setting is its value. */
+    if (known_setting(name, false)) pos = val.pos;
     return process_settings_set(r->settings, name, val.text, pos, r->diag);
 }
 

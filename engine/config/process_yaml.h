@@ -6,7 +6,7 @@
 #include "engine/config/process_settings.h"
 
 #define YAML_DEPTH_MAX 32u
-#define YAML_VALUES_MAX 10000u /* aliases can make a small file expand without end */
+#define YAML_VALUES_MAX 2000u /* aliases can make a small file expand without end */
 
 /* The heap its values live in. */
 struct heap *process_settings_heap(const struct process_settings *s);
