@@ -12,11 +12,14 @@
 #include "engine/base/tz.h"
 #include "engine/base/tz_rule.h"
 
-static const char *const zone_names[] = {
-    "Europe/Berlin",       "America/New_York", "Asia/Kolkata",      "Australia/Lord_Howe",
-    "America/Sao_Paulo",   "Asia/Tehran",      "Africa/Casablanca", "Europe/Dublin",
-    "Pacific/Apia",        "America/St_Johns", "Antarctica/Troll",  "Pacific/Kiritimati",
-    "America/Indiana/Knox", "UTC",             "Asia/Tokyo",        "America/Nuuk"};
+static const char *const zone_names[] = {"Europe/Berlin",        "America/New_York",
+                                         "Asia/Kolkata",         "Australia/Lord_Howe",
+                                         "America/Sao_Paulo",    "Asia/Tehran",
+                                         "Africa/Casablanca",    "Europe/Dublin",
+                                         "Pacific/Apia",         "America/St_Johns",
+                                         "Antarctica/Troll",     "Pacific/Kiritimati",
+                                         "America/Indiana/Knox", "UTC",
+                                         "Asia/Tokyo",           "America/Nuuk"};
 
 static const struct tz *zone_of(const char *name)
 {
@@ -158,11 +161,27 @@ static void test_fixed_names(void **state)
 static void test_refused_names(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "",        "Nowhere/City",     "+24:00",       "+2",      "GMT+2",     "+02:60", "+02:0",
-        "+02:00x", "../../etc/passwd", "/etc/passwd",  "Europe/", "Europe",    ".",      "..",
-        "a//b",    "Europe/../UTC",    "Europe/.hide", "+",       "Berlin\n",  "tzdata.zi",
-        "zone.tab"};
+    static const char *const bad[] = {"",
+                                      "Nowhere/City",
+                                      "+24:00",
+                                      "+2",
+                                      "GMT+2",
+                                      "+02:60",
+                                      "+02:0",
+                                      "+02:00x",
+                                      "../../etc/passwd",
+                                      "/etc/passwd",
+                                      "Europe/",
+                                      "Europe",
+                                      ".",
+                                      "..",
+                                      "a//b",
+                                      "Europe/../UTC",
+                                      "Europe/.hide",
+                                      "+",
+                                      "Berlin\n",
+                                      "tzdata.zi",
+                                      "zone.tab"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         if (tz_load(slice_from_cstr(bad[i])) != NULL) fail_msg("'%s' was loaded", bad[i]);
     assert_null(tz_load(slice_make("UTC\0x", 5)));
@@ -214,13 +233,24 @@ static void test_host(void **state)
 static void test_rules(void **state)
 {
     (void)state;
-    static const char *const good[] = {"UTC0",          "EST5EDT",
-                                       "<-03>3",        "<+0330>-3:30<+0430>,J79/24,J263/24",
-                                       "IST-2IDT,M3.4.4/26,M10.5.0", "XXX-24:59:59YYY,0/-167,365/167"};
-    static const char *const bad[] = {"",         "UTC",     "UTC25", "UTC0x", "EST5EDT,M3.2.0",
-                                      "EST5EDT,M13.1.0,M11.1.0", "EST5EDT,M3.6.0,M1.1.0",
-                                      "EST5EDT,J0,J1", "<UTC0", "EST5EDT,M3.2.7,M11.1.0",
-                                      "ABCDEFGHIJKLMNOPQ0", "EST5EDT,M3.2.0/168,M11.1.0"};
+    static const char *const good[] = {"UTC0",
+                                       "EST5EDT",
+                                       "<-03>3",
+                                       "<+0330>-3:30<+0430>,J79/24,J263/24",
+                                       "IST-2IDT,M3.4.4/26,M10.5.0",
+                                       "XXX-24:59:59YYY,0/-167,365/167"};
+    static const char *const bad[] = {"",
+                                      "UTC",
+                                      "UTC25",
+                                      "UTC0x",
+                                      "EST5EDT,M3.2.0",
+                                      "EST5EDT,M13.1.0,M11.1.0",
+                                      "EST5EDT,M3.6.0,M1.1.0",
+                                      "EST5EDT,J0,J1",
+                                      "<UTC0",
+                                      "EST5EDT,M3.2.7,M11.1.0",
+                                      "ABCDEFGHIJKLMNOPQ0",
+                                      "EST5EDT,M3.2.0/168,M11.1.0"};
     struct tz_rule rule;
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
         if (!tz_rule_parse(slice_from_cstr(good[i]), &rule)) fail_msg("%s", good[i]);
@@ -247,12 +277,14 @@ static void test_broken_files(void **state)
     assert_true(n > 100 && n < (ssize_t)sizeof(bytes));
     struct tz *whole = tz_parse(SLICE("x"), slice_make(bytes, (size_t)n));
     assert_non_null(whole);
-    assert_int_equal(tz_offset(whole, 4000000000, NULL), tz_offset(zone_of("Europe/Berlin"), 4000000000, NULL));
+    assert_int_equal(tz_offset(whole, 4000000000, NULL),
+                     tz_offset(zone_of("Europe/Berlin"), 4000000000, NULL));
     tz_free(whole);
     for (ssize_t cut = 0; cut < n; cut++) {
         char *copy = malloc((size_t)cut + 1);
         memcpy(copy, bytes, (size_t)cut);
-        if (tz_parse(SLICE("x"), slice_make(copy, (size_t)cut)) != NULL) fail_msg("cut at %zd", cut);
+        if (tz_parse(SLICE("x"), slice_make(copy, (size_t)cut)) != NULL)
+            fail_msg("cut at %zd", cut);
         free(copy);
     }
     struct prng r;
@@ -273,10 +305,14 @@ static void test_broken_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_offsets_like_libc), cmocka_unit_test(test_local_around_changes),
-        cmocka_unit_test(test_gap_and_overlap),   cmocka_unit_test(test_fixed_names),
-        cmocka_unit_test(test_refused_names),     cmocka_unit_test(test_all_and_prefix),
-        cmocka_unit_test(test_host),              cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_offsets_like_libc),
+        cmocka_unit_test(test_local_around_changes),
+        cmocka_unit_test(test_gap_and_overlap),
+        cmocka_unit_test(test_fixed_names),
+        cmocka_unit_test(test_refused_names),
+        cmocka_unit_test(test_all_and_prefix),
+        cmocka_unit_test(test_host),
+        cmocka_unit_test(test_rules),
         cmocka_unit_test(test_broken_files),
     };
     return T_RUN(tests);

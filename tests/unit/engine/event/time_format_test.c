@@ -109,7 +109,8 @@ static void test_java_letters(void **state)
 static void test_zones(void **state)
 {
     (void)state;
-    static const struct row joda[] = {{MARCH_NS, "HH Z ZZ ZZZ z", "06 +0100 +01:00 Europe/Berlin CET"}};
+    static const struct row joda[] = {
+        {MARCH_NS, "HH Z ZZ ZZZ z", "06 +0100 +01:00 Europe/Berlin CET"}};
     static const struct row java[] = {
         {MARCH_NS, "HH:mm x xx xxx X XXX Z ZZZZ ZZZZZ O OOOO VV",
          "10:36 +0530 +0530 +05:30 +0530 +05:30 +0530 GMT+05:30 +05:30 GMT+5:30 GMT+05:30 "
@@ -127,13 +128,13 @@ static void test_bad_patterns(void **state)
         enum time_syntax syntax;
         const char *pattern;
         uint32_t at;
-    } rows[] = {{TIME_JODA, "", 0},          {TIME_JODA, "yyyy-TT", 5},  {TIME_JODA, "'", 0},
-                {TIME_JODA, "L", 0},         {TIME_JAVA, "yyyy'T", 4},   {TIME_JAVA, "MMMMMM", 0},
-                {TIME_JAVA, "dd-ddd", 3},    {TIME_JAVA, "a aa", 2},     {TIME_JAVA, "V", 0},
-                {TIME_JAVA, "cc", 0},        {TIME_JAVA, "SSSSSSSSSS", 0}, {TIME_JAVA, "x]", 1},
-                {TIME_JAVA, "{", 0},         {TIME_JAVA, "y#", 1},       {TIME_JAVA, "T", 0},
-                {TIME_JAVA, "pp", 0},        {TIME_JAVA, "BB", 0},       {TIME_JAVA, "OO", 0},
-                {TIME_JAVA, "zzzzz", 0},     {TIME_JAVA, "DDDD", 0},     {TIME_JAVA, "FF", 0}};
+    } rows[] = {{TIME_JODA, "", 0},       {TIME_JODA, "yyyy-TT", 5},    {TIME_JODA, "'", 0},
+                {TIME_JODA, "L", 0},      {TIME_JAVA, "yyyy'T", 4},     {TIME_JAVA, "MMMMMM", 0},
+                {TIME_JAVA, "dd-ddd", 3}, {TIME_JAVA, "a aa", 2},       {TIME_JAVA, "V", 0},
+                {TIME_JAVA, "cc", 0},     {TIME_JAVA, "SSSSSSSSSS", 0}, {TIME_JAVA, "x]", 1},
+                {TIME_JAVA, "{", 0},      {TIME_JAVA, "y#", 1},         {TIME_JAVA, "T", 0},
+                {TIME_JAVA, "pp", 0},     {TIME_JAVA, "BB", 0},         {TIME_JAVA, "OO", 0},
+                {TIME_JAVA, "zzzzz", 0},  {TIME_JAVA, "DDDD", 0},       {TIME_JAVA, "FF", 0}};
     struct time_format_error error;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         error = (struct time_format_error){99, ""};
@@ -177,9 +178,21 @@ static void check_iso(int64_t ns, struct time_iso_cache *cache)
 static void test_iso(void **state)
 {
     (void)state;
-    static const int64_t edges[] = {0, 1, -1, 999, 1000, 1000000, -1000000, MARCH_NS, EVE_NS,
-                                    MOON_NS, INT64_MAX, INT64_MIN, INT64_MIN + 1,
-                                    INT64_MIN + 145224193, INT64_MIN + NS_PER_SEC};
+    static const int64_t edges[] = {0,
+                                    1,
+                                    -1,
+                                    999,
+                                    1000,
+                                    1000000,
+                                    -1000000,
+                                    MARCH_NS,
+                                    EVE_NS,
+                                    MOON_NS,
+                                    INT64_MAX,
+                                    INT64_MIN,
+                                    INT64_MIN + 1,
+                                    INT64_MIN + 145224193,
+                                    INT64_MIN + NS_PER_SEC};
     struct time_iso_cache cache = {0};
     for (int round = 0; round < 2; round++)
         for (size_t i = 0; i < ARRAY_LEN(edges); i++) check_iso(edges[i], &cache);
@@ -189,7 +202,8 @@ static void test_iso(void **state)
     for (int i = 0; i < 200000; i++) {
         static const int64_t step[4] = {1000, 500 * NS_PER_MS, 40000 * NS_PER_SEC, 0};
         int64_t most = step[prng_below(&r, 4)];
-        ns = most == 0 ? (int64_t)prng_next(&r) : (int64_t)((uint64_t)ns + prng_below(&r, (uint64_t)most));
+        ns = most == 0 ? (int64_t)prng_next(&r)
+                       : (int64_t)((uint64_t)ns + prng_below(&r, (uint64_t)most));
         if (prng_below(&r, 2)) ns -= ns % NS_PER_MS;
         check_iso(ns, &cache);
     }
