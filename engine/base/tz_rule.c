@@ -40,7 +40,7 @@ static bool reader_name(struct reader *r, char out[TZ_ABBREVIATION_MAX + 1])
         out[n++] = *r->at++;
     }
     out[n] = 0;
-    return n > 0 && (!quoted || reader_take(r, '>'));
+    return n >= 3 && (!quoted || reader_take(r, '>')); /* POSIX wants three */
 }
 
 /* [+-]hh[:mm[:ss]] in seconds. */

@@ -40,9 +40,9 @@ static void cache_day(struct time_iso_cache *cache, int64_t ns)
 
 static void cache_second(struct time_iso_cache *cache, int64_t ns)
 {
-    uint64_t in_day = (uint64_t)ns - (uint64_t)cache->day_begin_ns;
-    if (!cache->valid || in_day >= (uint64_t)DAY_NS || cache->day_begin_ns == INT64_MIN)
-        cache_day(cache, ns);
+    bool same_day = cache->valid && ns >= cache->day_begin_ns && cache->day_begin_ns != INT64_MIN &&
+                    (uint64_t)ns - (uint64_t)cache->day_begin_ns < (uint64_t)DAY_NS;
+    if (!same_day) cache_day(cache, ns);
     int64_t second_s = civil_floor_div(ns, NS_PER_SEC);
     uint32_t second =
         (uint32_t)(second_s - civil_floor_div(second_s, CIVIL_DAY_SEC) * CIVIL_DAY_SEC);
@@ -53,15 +53,16 @@ static void cache_second(struct time_iso_cache *cache, int64_t ns)
     text[16] = ':';
     put_pair(text + 17, second % 60);
     text[19] = '.';
-    /* Wraps for the first second of int64 only, and then compares right all the same. */
+    /* The first second of int64 begins before what int64 holds: not remembered either. */
+    cache->valid = second_s >= INT64_MIN / NS_PER_SEC;
     cache->second_begin_ns = (int64_t)((uint64_t)second_s * (uint64_t)NS_PER_SEC);
-    cache->valid = 1;
 }
 
 uint32_t time_iso_write(int64_t ns, struct time_iso_cache *cache, char out[TIME_ISO_BYTES_MAX])
 {
     uint64_t nanos = (uint64_t)ns - (uint64_t)cache->second_begin_ns;
-    if (__builtin_expect(nanos >= (uint64_t)NS_PER_SEC || !cache->valid, 0)) {
+    bool same = nanos < (uint64_t)NS_PER_SEC && ns >= cache->second_begin_ns && cache->valid;
+    if (__builtin_expect(!same, 0)) {
         cache_second(cache, ns);
         nanos = (uint64_t)ns - (uint64_t)cache->second_begin_ns;
     }

@@ -154,7 +154,7 @@ static bool joda_compile(struct compiler *c)
         }
         c->at += n;
     }
-    return true;
+    return c->format->n > 0 || fail(c, 0, "something to write");
 }
 
 /* ---- java.time ------------------------------------------------------------- */
@@ -307,23 +307,21 @@ static bool java_run(struct compiler *c)
     return true;
 }
 
-/* c->at is behind the opening quote; two quotes are one. */
+/* c->at is behind the opening quote. Inside, two quotes are one; nothing inside is a quote. */
 static bool java_quoted(struct compiler *c, uint32_t open)
 {
     slice p = c->pattern;
-    if (c->at < p.n && p.p[c->at] == '\'') {
-        literal_add(c, '\'');
-        c->at++;
-        return true;
-    }
+    uint32_t added = 0;
     while (c->at < p.n) {
         bool quote = p.p[c->at] == '\'';
         bool twice = quote && c->at + 1 < p.n && p.p[c->at + 1] == '\'';
         if (quote && !twice) {
+            if (added == 0) literal_add(c, '\'');
             c->at++;
             return true;
         }
         literal_add(c, p.p[c->at]);
+        added++;
         c->at += twice ? 2 : 1;
     }
     return fail(c, open, "a closing quote");

@@ -5,9 +5,9 @@
 
 #include "engine/base/civil.h"
 
-/* Joda-Time's own bounds of a year. */
-#define YEAR_MIN (-292275054)
-#define YEAR_MAX 292278993
+/* A little less than what int64 milliseconds hold, so that an offset can still be added. */
+#define YEAR_MIN (-290000000)
+#define YEAR_MAX 290000000
 
 #define BIT(field) (1u << (field))
 #define YEAR_BITS                                                                                  \
@@ -230,8 +230,9 @@ static bool resolve_any(struct date_fields *f, int64_t *local_ms)
 static bool is_simple(const struct date_fields *f)
 {
     uint32_t years = f->seen & (BIT(DATE_YEAR) | BIT(DATE_YEAR_OF_ERA));
+    uint32_t month_day = BIT(DATE_MONTH) | BIT(DATE_DAY);
     return !f->twice && (f->seen & ~SIMPLE_BITS) == 0 && (years & (years - 1)) == 0 &&
-           (!(f->seen & BIT(DATE_WEEKDAY)) || (f->seen & BIT(DATE_DAY)));
+           (!(f->seen & BIT(DATE_WEEKDAY)) || (f->seen & month_day) == month_day);
 }
 
 bool date_fields_resolve(struct date_fields *f, int64_t *local_ms)

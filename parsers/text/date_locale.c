@@ -9,12 +9,12 @@
 #include "engine/base/utf8.h"
 
 struct locale {
-    const char *tags, *months, *months_short, *days, *days_short, *halves;
+    const char *tags, *months, *months_short, *days, *days_short, *halves, *eras;
 };
 
 static const struct locale locales[] = {
-#define LOCALE(tags, months, months_short, days, days_short, halves)                               \
-    {tags, months, months_short, days, days_short, halves},
+#define LOCALE(tags, months, months_short, days, days_short, halves, eras)                         \
+    {tags, months, months_short, days, days_short, halves, eras},
 #include "parsers/text/date_locale.def"
 #undef LOCALE
 };
@@ -67,9 +67,12 @@ static const struct locale *locale_find(slice tag)
 
 /* ---- letter case ----------------------------------------------------------- */
 
-/* Whether cp is one of a pair of neighbours (upper, lower) of Latin Extended-A. */
+/* Whether cp is one of a pair of neighbours (upper, lower) of Latin Extended-A, or one of the
+ * Romanian letters with a comma below. */
 static bool latin_pair(uint32_t cp, bool *lower)
 {
+    *lower = (cp & 1) != 0;
+    if (cp >= 0x218 && cp <= 0x21b) return true;
     if (cp < 0x100 || cp > 0x17e || cp == 0x130 || cp == 0x131 || cp == 0x138 || cp == 0x149 ||
         cp == 0x178)
         return false;
@@ -182,8 +185,8 @@ void date_word_set_init(struct date_word_set *set, slice locale, enum date_words
         break;
     case DATE_WORDS_HALFDAY: list_add(&b, l->halves, 0); break;
     case DATE_WORDS_ERA:
-        list_add(&b, "BC|AD", 0);
-        list_add(&b, "BCE|CE", 0);
+        list_add(&b, l->eras, 0);
+        if (strncmp(l->tags, "en", 2) == 0) list_add(&b, "BCE|CE", 0);
         break;
     }
     qsort(set->at, set->n, sizeof(*set->at), longer_first);

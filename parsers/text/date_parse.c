@@ -39,12 +39,13 @@ static bool literal_fits(const char *want, const char *got, uint32_t n)
     return true;
 }
 
-/* Digits at most max; false when the number leaves int32, as Java's parseInt does. */
+/* At most max digits; 0 when the number leaves int32, as Java's parseInt does. A sign does not
+ * count, but Joda-Time takes none where one digit is all there is room for. */
 static uint32_t number_read(slice text, uint32_t max, bool with_sign, int32_t *out)
 {
     uint32_t sign = 0;
     bool negative = false;
-    if (with_sign && text.n > 1 && (text.p[0] == '-' || text.p[0] == '+')) {
+    if (with_sign && max > 1 && text.n > 1 && (text.p[0] == '-' || text.p[0] == '+')) {
         negative = text.p[0] == '-';
         sign = 1;
     }
@@ -142,7 +143,6 @@ static int64_t seconds_of(int64_t ms)
 static bool local_to_utc(const struct tz *zone, int64_t local_ms, struct tz_hint *hint,
                          int64_t *utc_ms)
 {
-    if (local_ms > MS_MAX || local_ms < -MS_MAX) return false;
     struct tz_local local = tz_local(zone, seconds_of(local_ms), hint);
     *utc_ms = local_ms - local.offset_s * INT64_C(1000);
     return local.kind != TZ_LOCAL_GAP;
@@ -220,7 +220,6 @@ static bool year_replace(const struct date_state *state, const struct tz *zone, 
 static bool fields_to_utc(const struct date_fields *f, struct date_state *state,
                           const struct tz *zone, int64_t local_ms, int64_t *utc_ms)
 {
-    if (local_ms > MS_MAX || local_ms < -MS_MAX) return false;
     if (!f->has_offset)
         return local_to_utc(f->zone == NULL ? zone : f->zone, local_ms, &state->hint, utc_ms);
     *utc_ms = local_ms - f->offset_ms;
