@@ -3,8 +3,8 @@
  *
  * Lines that lie whole in the bytes fed are slices of them; a tail without its delimiter is
  * copied to a heap carry (one per connection, freed by fini) and completed by the next feed.
- * A line longer than bytes_max is cut there: its first bytes_max bytes are one line marked
- * `cut`, the rest up to the delimiter is dropped, `cuts` counts. One owner, no locks.
+ * A line longer than bytes_max is cut there: when its delimiter comes, its first bytes_max
+ * bytes are given out marked `cut`, the rest is dropped, `cuts` counts. One owner, no locks.
  *
  *   line_frame_feed(&f, bytes);
  *   while (line_frame_next(&f, &line)) ...;   until false; only then may the bytes go
@@ -19,6 +19,8 @@
 #include "engine/base/err.h"
 
 #define LINE_DELIMITER_MAX 32u
+/* A carry that grew larger is given back once its line is read. */
+#define LINE_CARRY_KEEP_BYTES (64u * 1024)
 #define LINE_BYTES_DEFAULT (16u * 1024 * 1024)
 
 struct line {
@@ -29,15 +31,15 @@ struct line {
 };
 
 struct line_frame {
-    struct buf carry;
-    slice in; /* what is left of the bytes fed */
-    uint32_t bytes_max;
-    uint32_t seen; /* bytes of the carry in which no delimiter starts */
+    struct buf carry; /* the first bytes of the current line, at most bytes_max + delimiter_n */
+    slice in;         /* what is left of the bytes fed */
+    uint64_t line_n;  /* bytes of the current line seen in earlier feeds */
     uint64_t cuts;
-    uint8_t delimiter_n;
-    bool skipping;  /* dropping the rest of a cut line */
+    uint32_t bytes_max;
+    uint8_t delimiter_n, tail_n;
     bool delivered; /* the carry holds a line already handed out */
     char delimiter[LINE_DELIMITER_MAX];
+    char tail[LINE_DELIMITER_MAX]; /* its last bytes: a delimiter may begin there */
 };
 
 /* ERR_LIMIT when the delimiter is empty or longer than LINE_DELIMITER_MAX; bytes_max 0 means

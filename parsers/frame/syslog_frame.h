@@ -30,7 +30,8 @@ void syslog_frame_fini(struct syslog_frame *f);
 void syslog_frame_feed(struct syslog_frame *f, slice in);
 /* 1: *out is a frame; 0: feed more; ERR_FRAME or ERR_LIMIT: hang up, see reason. */
 int syslog_frame_next(struct syslog_frame *f, struct line *out) MUST_USE;
-/* What is left at the end of the stream: an unfinished line, never an unfinished count. */
+/* What is left at the end of the stream: an unfinished line, or what came of a counted
+ * frame (marked cut). */
 bool syslog_frame_flush(struct syslog_frame *f, struct line *out);
 
 #endif

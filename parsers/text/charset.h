@@ -17,8 +17,10 @@
 
 struct charset {
     const char *ruby_name;  /* canonical */
-    const char *iconv_name; /* NULL: UTF-8 or binary */
+    const char *iconv_name; /* NULL: UTF-8 */
     bool utf8;
+    bool ascii; /* bytes below 128 mean what they mean in ASCII */
+    uint8_t unit_bytes;
 };
 
 /* ERR_UNSUPPORTED for a name Ruby does not know or iconv cannot convert. */
@@ -26,7 +28,7 @@ err charset_find(slice name, const struct charset **out) MUST_USE;
 
 struct charset_decoder {
     const struct charset *charset;
-    void *iconv; /* iconv_t, NULL when none is needed */
+    void *iconv; /* iconv_t, unused for UTF-8 */
 };
 err charset_decoder_init(struct charset_decoder *d, const struct charset *charset) MUST_USE;
 void charset_decoder_fini(struct charset_decoder *d);

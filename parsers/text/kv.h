@@ -21,7 +21,8 @@
 /* A set of characters, the inside of a Ruby [...]. */
 struct kv_class {
     bool ascii[128];
-    bool others; /* whether a non-ASCII character outside the ranges belongs (a negated set) */
+    bool negated; /* of non-ASCII characters; ascii[] is final */
+    bool others;  /* all non-ASCII characters, before negation */
     uint32_t range_n;
     struct {
         uint32_t from, to;
@@ -29,7 +30,8 @@ struct kv_class {
 };
 
 /* Ruby's syntax: ranges, leading ^, escapes (\t \n \s \d \w \h \xNN \uNNNN \\ \] ...),
- * [:alpha:] and kin, a&&b of ASCII sets. ERR_SYNTAX, or ERR_LIMIT for too many ranges. */
+ * [:alpha:] and kin, a&&b of ASCII sets. ERR_SYNTAX, ERR_UNSUPPORTED for a nested [...], or
+ * ERR_LIMIT for too many ranges. */
 err kv_class_parse(slice text, struct kv_class *out) MUST_USE;
 /* Whether the character at index i of s belongs; its length in *n. */
 bool kv_class_at(const struct kv_class *c, slice s, uint32_t i, uint32_t *n);
@@ -50,12 +52,15 @@ struct kv_options {
     bool whitespace_strict;
 };
 
+enum kv_stop { KV_STOP_KEY = 1, KV_STOP_FIELD = 2 };
+
 struct kv {
     struct kv_class field_split, value_split, key_stop;
     struct kv_regex field_pattern, value_pattern;
-    bool brackets, strict;
-    bool bytes_only;   /* all three classes decide by single bytes: no decoding needed */
-    uint8_t stop[256]; /* bit per class, for bytes_only */
+    bool brackets, strict, split_has_space;
+    /* Bytes decide: no non-ASCII character splits, so nothing needs decoding. */
+    bool bytes_only;
+    uint8_t stop[256]; /* KV_STOP_ bits per byte */
 };
 
 /* Fails as kv_class_parse does. */
@@ -81,7 +86,7 @@ static inline struct kv_scan kv_scan_start(const struct kv *kv, slice text)
 bool kv_scan_next(struct kv_scan *scan, struct kv_pair *out);
 
 /* trim_key, trim_value: characters of the class off both ends of every line of s. Returns a
- * part of s, or writes to scratch (s.n bytes) when lines inside shrink. */
+ * part of s, or, when s has several lines, bytes in scratch (room for s.n). */
 slice kv_trim(const struct kv_class *c, slice s, char *scratch);
 /* remove_char_key, remove_char_value: s without the characters of the class. */
 slice kv_remove(const struct kv_class *c, slice s, char *scratch);

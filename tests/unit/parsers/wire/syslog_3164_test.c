@@ -69,7 +69,6 @@ static int setup(void **state)
     (void)state;
     OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
     onig_initialize(encodings, 1);
-    onig_set_retry_limit_in_match(0);
     regexes[SYSLOG_LEGACY] = compile(LEGACY);
     regexes[SYSLOG_ECS] = compile(ECS);
     region = onig_region_new();

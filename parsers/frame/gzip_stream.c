@@ -1,0 +1,148 @@
+#include "parsers/frame/gzip_stream.h"
+
+#include <isa-l/igzip_lib.h>
+#include <stdlib.h>
+
+#include "engine/base/assert.h"
+
+struct gzip_stream {
+    struct inflate_state isal;
+    uint64_t out_bytes, out_bytes_max;
+    const char *reason;
+    enum gzip_kind kind;
+    err failed;
+    uint32_t members;
+    bool inside; /* between the first and the last byte of a member */
+    bool trailing;
+};
+
+void gzip_stream_reset(struct gzip_stream *s)
+{
+    static const uint32_t flags[] = {
+        [GZIP_GZIP] = ISAL_GZIP, [GZIP_ZLIB] = ISAL_ZLIB, [GZIP_RAW] = ISAL_DEFLATE};
+    isal_inflate_reset(&s->isal);
+    s->isal.crc_flag = flags[s->kind];
+    s->isal.hist_bits = 0;
+    s->out_bytes = 0;
+    s->reason = NULL;
+    s->failed = ERR_OK;
+    s->members = 0;
+    s->inside = s->trailing = false;
+}
+
+struct gzip_stream *gzip_stream_new(enum gzip_kind kind, uint64_t out_bytes_max)
+{
+    struct gzip_stream *s = calloc(1, sizeof(*s));
+    ASSERT(s != NULL);
+    isal_inflate_init(&s->isal);
+    s->kind = kind;
+    s->out_bytes_max = out_bytes_max == 0 ? UINT64_MAX : out_bytes_max;
+    gzip_stream_reset(s);
+    return s;
+}
+
+void gzip_stream_free(struct gzip_stream *s)
+{
+    free(s);
+}
+
+static int stream_fail(struct gzip_stream *s, err e, const char *reason)
+{
+    s->failed = e;
+    s->reason = reason;
+    return e;
+}
+
+static const char *inflate_reason(int r)
+{
+    switch (r) {
+    case ISAL_INVALID_BLOCK: return "compressed data: invalid block";
+    case ISAL_INVALID_SYMBOL: return "compressed data: invalid symbol";
+    case ISAL_INVALID_LOOKBACK: return "compressed data: reference before the start";
+    case ISAL_INCORRECT_CHECKSUM: return "compressed data: wrong checksum";
+    case ISAL_NEED_DICT: return "compressed data: wants a preset dictionary";
+    default: return "compressed data: bad header";
+    }
+}
+
+/* Between members: false when the stream is over for good or needs more input. */
+static bool member_begin(struct gzip_stream *s, slice *in)
+{
+    if (s->members > 0) {
+        if (s->kind != GZIP_GZIP || s->trailing) return false;
+        while (in->n > 0 && in->p[0] == 0) *in = slice_from(*in, 1);
+        if (in->n > 0 && (uint8_t)in->p[0] != 0x1f) {
+            s->trailing = true;
+            *in = slice_from(*in, in->n);
+        }
+    }
+    if (in->n == 0) return false;
+    if (s->members > 0) {
+        isal_inflate_reset(&s->isal);
+        s->isal.crc_flag = ISAL_GZIP;
+    }
+    return s->inside = true;
+}
+
+/* One call of the inflater; adds to *n. */
+static int member_run(struct gzip_stream *s, slice *in, char *out, uint32_t cap, uint32_t *n)
+{
+    uint64_t allowed = s->out_bytes_max - s->out_bytes;
+    /* One byte more than allowed tells a stream that goes on from one that just fits. */
+    uint32_t room = cap - *n;
+    bool bounded = allowed < room;
+    uint8_t beyond;
+    s->isal.next_in = (uint8_t *)(uintptr_t)in->p;
+    s->isal.avail_in = in->n;
+    s->isal.next_out = allowed == 0 && room > 0 ? &beyond : (uint8_t *)out + *n;
+    s->isal.avail_out = allowed == 0 && room > 0 ? 1 : bounded ? (uint32_t)allowed : room;
+    uint32_t given = s->isal.avail_out;
+    int r = isal_inflate(&s->isal);
+    uint32_t made = given - s->isal.avail_out;
+    *in = slice_from(*in, in->n - s->isal.avail_in);
+    if (allowed == 0 && made > 0)
+        return stream_fail(s, ERR_LIMIT, "compressed data: inflates beyond the limit");
+    *n += made;
+    s->out_bytes += made;
+    if (r < 0 || r == ISAL_NEED_DICT) return stream_fail(s, ERR_FRAME, inflate_reason(r));
+    if (s->isal.block_state == ISAL_BLOCK_FINISH) {
+        s->inside = false;
+        s->members++;
+        return GZIP_END;
+    }
+    if (s->isal.avail_out == 0) return GZIP_FULL;
+    return GZIP_MORE;
+}
+
+int gzip_stream_run(struct gzip_stream *s, slice *in, char *out, uint32_t cap, uint32_t *n)
+{
+    *n = 0;
+    if (s->failed != ERR_OK) return s->failed;
+    for (;;) {
+        if (!s->inside && !member_begin(s, in)) return s->members > 0 ? GZIP_END : GZIP_MORE;
+        uint32_t left = in->n;
+        uint32_t made = *n;
+        int r = member_run(s, in, out, cap, n);
+        if (r < 0) return r;
+        if (r == GZIP_MORE && in->n > 0 && in->n == left && *n == made)
+            return stream_fail(s, ERR_FRAME, "compressed data: no progress");
+        if (r == GZIP_FULL && *n < cap) continue; /* it was the limit that was reached */
+        if (r == GZIP_FULL || (r == GZIP_MORE && in->n == 0)) return r;
+        if (r == GZIP_END && (s->kind != GZIP_GZIP || in->n == 0)) return r;
+    }
+}
+
+const char *gzip_stream_reason(const struct gzip_stream *s)
+{
+    return s->reason == NULL ? "no error" : s->reason;
+}
+
+bool gzip_stream_trailing(const struct gzip_stream *s)
+{
+    return s->trailing;
+}
+
+bool gzip_stream_at_end(const struct gzip_stream *s)
+{
+    return !s->inside;
+}
