@@ -29,8 +29,8 @@ struct engine {
 };
 
 /* Starts shard threads; ERR_SYSTEM after a log line. cpus: NULL or one per shard, -1: unpinned. */
-err engine_start(struct engine *engine, uint32_t shards, const int *cpus, size_t memory_bytes)
-    MUST_USE;
+err engine_start(struct engine *engine, uint32_t shards, const int *cpus,
+                 size_t memory_bytes) MUST_USE;
 void engine_stop(struct engine *engine); /* no pipeline may be left */
 
 /* Runs fn(arg) on the shard's thread between steps and waits for it. Control thread only. */

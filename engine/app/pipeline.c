@@ -30,14 +30,11 @@ static err open_outputs(struct pipeline *p, uint32_t *opened)
     for (*opened = 0; *opened < p->plan->output_n; (*opened)++) {
         const struct plan_output *po = &p->plan->output[*opened];
         struct output *o = &p->output[*opened];
-        *o = (struct output){.ops = po->ops,
-                             .cfg = po->cfg,
-                             .id = po->id,
-                             .pipeline_id = p->plan->pipeline_id};
+        *o = (struct output){
+            .ops = po->ops, .cfg = po->cfg, .id = po->id, .pipeline_id = p->plan->pipeline_id};
         o->shared = calloc(1, po->ops->shared_size + 1);
         ASSERT(o->shared != NULL);
-        err e = po->ops->open == NULL ? ERR_OK
-                                      : po->ops->open(o->shared, o->cfg, o, p->shard_n);
+        err e = po->ops->open == NULL ? ERR_OK : po->ops->open(o->shared, o->cfg, o, p->shard_n);
         if (e != ERR_OK) {
             free(o->shared);
             return e;
@@ -82,8 +79,10 @@ static err open_inputs(struct pipeline *p, uint32_t *opened)
             free(in->shared);
             return e;
         }
-        if (pi->ops->flags & INPUT_ENDS) p->inputs_left += input_shards(p, pi->ops);
-        else p->endless = true;
+        if (pi->ops->flags & INPUT_ENDS)
+            p->inputs_left += input_shards(p, pi->ops);
+        else
+            p->endless = true;
     }
     return ERR_OK;
 }
@@ -127,12 +126,15 @@ static void inputs_start_on(void *arg, struct shard *shard)
     for (uint32_t i = 0; i < t->p->plan->input_n && t->ok; i++) {
         struct input *in = &t->p->input[i];
         if (!runs_here(t->p, in, t->at)) continue;
-        void *state = aligned_alloc(CACHE_LINE, (in->ops->state_size + CACHE_LINE) / CACHE_LINE * CACHE_LINE);
+        void *state =
+            aligned_alloc(CACHE_LINE, (in->ops->state_size + CACHE_LINE) / CACHE_LINE * CACHE_LINE);
         ASSERT(state != NULL);
         memset(state, 0, in->ops->state_size);
         t->ok = in->ops->start(state, in->shared, in->cfg, ps->worker, in) == ERR_OK;
-        if (t->ok) ps->input_state[i] = state;
-        else free(state);
+        if (t->ok)
+            ps->input_state[i] = state;
+        else
+            free(state);
     }
 }
 
@@ -207,8 +209,8 @@ static void make_ephemeral_id(char out[40])
     struct prng r;
     prng_seed(&r, (uint64_t)clock_real_ns() ^ (uintptr_t)out);
     uint64_t a = prng_next(&r), b = prng_next(&r);
-    snprintf(out, 40, "%08x-%04x-4%03x-a%03x-%012llx", (unsigned)(a >> 32), (unsigned)(a >> 16) & 0xffff,
-             (unsigned)a & 0xfff, (unsigned)(b >> 52) & 0xfff,
+    snprintf(out, 40, "%08x-%04x-4%03x-a%03x-%012llx", (unsigned)(a >> 32),
+             (unsigned)(a >> 16) & 0xffff, (unsigned)a & 0xfff, (unsigned)(b >> 52) & 0xfff,
              (unsigned long long)(b & 0xffffffffffffULL));
 }
 
@@ -262,7 +264,10 @@ struct pipeline *pipeline_start(struct engine *engine, struct plan *plan)
     return NULL;
 }
 
-void pipeline_stop_inputs(struct pipeline *p) { on_all(p, inputs_stop_on); }
+void pipeline_stop_inputs(struct pipeline *p)
+{
+    on_all(p, inputs_stop_on);
+}
 
 bool pipeline_drain(struct pipeline *p, int64_t deadline_ns)
 {

@@ -28,7 +28,7 @@ struct pipeline {
     struct output *output;
     struct pipeline_shard *on; /* one per shard the pipeline runs on */
     uint32_t shard_n;
-    uint32_t home; /* index in `on` of the shard that runs INPUT_SINGLE inputs */
+    uint32_t home;        /* index in `on` of the shard that runs INPUT_SINGLE inputs */
     uint32_t inputs_left; /* INPUT_ENDS inputs that have not finished; engine->lock */
     bool endless;         /* some input never ends by itself */
     int64_t started_ns;

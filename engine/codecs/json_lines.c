@@ -20,7 +20,7 @@ static const struct setting json_lines_settings[] = {
      .doc = "Character encoding of the input."},
     {.name = "delimiter",
      SETTING_AT(struct json_lines_cfg, delimiter, STRING),
-     .default_text = "\"\n\"",
+     .default_text = "\n",
      .doc = "What ends a document."},
     {.name = "decode_size_limit_bytes",
      SETTING_AT(struct json_lines_cfg, decode_size_limit_bytes, INT),

@@ -21,7 +21,7 @@ static const struct setting line_settings[] = {
      .doc = "Character encoding of the input."},
     {.name = "delimiter",
      SETTING_AT(struct line_cfg, delimiter, STRING),
-     .default_text = "\"\n\"",
+     .default_text = "\n",
      .doc = "What ends a line."},
     {.name = "format",
      SETTING_AT(struct line_cfg, format_text, STRING),
@@ -43,11 +43,15 @@ static err compile(void *cfg_, struct compiler *c)
     return compile_template(c, &cfg->format, format, settings_pos(c->plugin, "format"));
 }
 
-static void release(void *cfg) { template_fini(&((struct line_cfg *)cfg)->format); }
+static void release(void *cfg)
+{
+    template_fini(&((struct line_cfg *)cfg)->format);
+}
 
 static err start(void *state, const void *cfg)
 {
-    return text_event_start(&((struct line_state *)state)->text, &((const struct line_cfg *)cfg)->text);
+    return text_event_start(&((struct line_state *)state)->text,
+                            &((const struct line_cfg *)cfg)->text);
 }
 
 static void stop(void *state, const void *cfg)
@@ -66,8 +70,8 @@ static uint32_t decode_delimited(struct line_state *s, const struct line_cfg *cf
         int64_t end = slice_find(rest, cfg->delimiter);
         if (end < 0 && !d->end) break;
         slice line = slice_part(rest, 0, end < 0 ? rest.n : (uint32_t)end);
-        slice text = text_event_decode(&s->text, &cfg->text, decode_keep(d, line), false,
-                                       &d->batch->arena);
+        slice text =
+            text_event_decode(&s->text, &cfg->text, decode_keep(d, line), false, &d->batch->arena);
         if (text_event_add(&cfg->text, d->batch, text) == NULL) break;
         at += line.n + (end < 0 ? 0 : cfg->delimiter.n);
     }

@@ -103,7 +103,7 @@ bool lex_string(struct parser *p, struct config_value *out)
     *out = (struct config_value){.type = CONFIG_STRING, .pos = lex_pos(p)};
     slice raw;
     if (!quoted_span(p, quote, &raw))
-        return parse_fail(p, quote == '"' ? "\"\\\"\", [^\"]" : "\"\\'\", [^']",
+        return config_parse_fail(p, quote == '"' ? "\"\\\"\", [^\"]" : "\"\\'\", [^']",
                           "a closing quote for the string that starts here");
     out->text = p->options.support_escapes ? unescape(p->heap, raw) : heap_dup(p->heap, raw);
     return true;
@@ -166,7 +166,7 @@ bool lex_regex(struct parser *p, struct config_value *out)
     *out = (struct config_value){.type = CONFIG_REGEX, .pos = lex_pos(p)};
     slice raw;
     if (!quoted_span(p, '/', &raw))
-        return parse_fail(p, "\"\\/\", [^/]", "a closing '/' for the regular expression");
+        return config_parse_fail(p, "\"\\/\", [^/]", "a closing '/' for the regular expression");
     out->text = heap_dup(p->heap, raw);
     return true;
 }
@@ -192,7 +192,7 @@ bool lex_selector(struct parser *p, struct config_value *out)
     return true;
 }
 
-bool parse_fail(struct parser *p, const char *tokens, const char *expected)
+bool config_parse_fail(struct parser *p, const char *tokens, const char *expected)
 {
     if (p->failed) return false;
     p->failed = true;

@@ -54,7 +54,7 @@ static bool parse_rvalue(struct parser *p, struct config_value *out)
     struct pos pos = lex_pos(p);
     slice word;
     if (!lex_bareword(p, &word))
-        return parse_fail(
+        return config_parse_fail(
             p, "[ \\t\\r\\n], \"#\", \"(\", \"!\", " RVALUE_TOKENS,
             "a field like [name], a string, a number, a list or a regular expression");
     lex_skip(p);
@@ -65,7 +65,7 @@ static bool parse_rvalue(struct parser *p, struct config_value *out)
         return false;
     }
     p->at = pos.at;
-    parse_fail(p, RVALUE_TOKENS, "a field like [name], a quoted string or a number");
+    config_parse_fail(p, RVALUE_TOKENS, "a field like [name], a quoted string or a number");
     if (slice_equal(word, SLICE("true")) || slice_equal(word, SLICE("false")))
         diag_warn(
             p->diag, pos, NULL,
@@ -167,7 +167,7 @@ static bool parse_right(struct parser *p, struct cond *cond)
     lex_skip(p);
     if (cond->type != COND_MATCH && cond->type != COND_NO_MATCH) return parse_rvalue(p, &cond->b);
     if (lex_string(p, &cond->b) || lex_regex(p, &cond->b)) return true;
-    return parse_fail(p, "[ \\t\\r\\n], \"#\", '\"', \"'\", \"/\"",
+    return config_parse_fail(p, "[ \\t\\r\\n], \"#\", '\"', \"'\", \"/\"",
                       "a regular expression like /^a.*z$/");
 }
 
@@ -210,7 +210,7 @@ static struct cond *parse_parens(struct parser *p)
     if (cond == NULL) return NULL;
     lex_skip(p);
     if (lex_take(p, ")")) return cond;
-    parse_fail(p, "[ \\t\\r\\n], \"#\", \"and\", \"or\", \"xor\", \"nand\", \")\"",
+    config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"and\", \"or\", \"xor\", \"nand\", \")\"",
                "')' or an operator");
     return NULL;
 }
@@ -224,7 +224,7 @@ static struct cond *parse_negation(struct parser *p, struct pos pos)
     } else {
         struct config_value field;
         if (!lex_selector(p, &field)) {
-            parse_fail(p, "[ \\t\\r\\n], \"#\", \"(\", \"[\"",
+            config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"(\", \"[\"",
                        "'(' or a field like [name] after '!'");
             return NULL;
         }

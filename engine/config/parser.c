@@ -52,7 +52,7 @@ static bool parse_body(struct parser *p, struct ast_arm *arm)
     struct block_builder builder = {.block = arm->body};
     lex_skip(p);
     if (!lex_take(p, "{"))
-        return parse_fail(p, "[ \\t\\r\\n], \"#\", \"and\", \"or\", \"xor\", \"nand\", \"{\"",
+        return config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"and\", \"or\", \"xor\", \"nand\", \"{\"",
                           "'{', or `and`/`or` and a further condition");
     return parse_statements(p, &builder);
 }
@@ -132,10 +132,10 @@ static bool parse_statement(struct parser *p, struct ast_statement *out)
         name = lex_name(p);
     }
     if (slice_equal(name, SLICE("if"))) return parse_branch(p, out);
-    if (name.n == 0) return parse_fail(p, STATEMENT_TOKENS, "a plugin, `if` or '}'");
+    if (name.n == 0) return config_parse_fail(p, STATEMENT_TOKENS, "a plugin, `if` or '}'");
     if (slice_equal(name, SLICE("else"))) {
         p->at = out->pos.at;
-        return parse_fail(p, STATEMENT_TOKENS, "an `if` before this `else`");
+        return config_parse_fail(p, STATEMENT_TOKENS, "an `if` before this `else`");
     }
     lex_skip(p);
     out->plugin = parse_plugin_body(p, name, out->pos);
@@ -150,10 +150,10 @@ static bool parse_section(struct parser *p, struct block_builder *builders)
         if (!lex_take(p, section_names[i])) continue;
         lex_skip(p);
         if (lex_take(p, "{")) return parse_statements(p, &builders[i]);
-        parse_fail(p, "[ \\t\\r\\n], \"#\", \"{\"", "'{' after the section name");
+        config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"{\"", "'{' after the section name");
         break;
     }
-    parse_fail(p, "[ \\t\\r\\n], \"#\", \"input\", \"filter\", \"output\"",
+    config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"input\", \"filter\", \"output\"",
                "a section: input { }, filter { } or output { }");
     uint32_t end = p->at;
     p->at = from;
@@ -201,7 +201,7 @@ err ast_parse_value(const struct source *source, struct heap *heap, struct diag 
     if (!parse_value(&p, out)) return ERR_CONFIG;
     lex_skip(&p);
     if (!lex_end(&p)) {
-        parse_fail(&p, "[ \\t\\r\\n], \"#\"", "the end of the value");
+        config_parse_fail(&p, "[ \\t\\r\\n], \"#\"", "the end of the value");
         return ERR_CONFIG;
     }
     return diag->errors == errors ? ERR_OK : ERR_CONFIG;

@@ -46,7 +46,7 @@ bool lex_number(struct parser *p, struct config_value *out);
 bool lex_regex(struct parser *p, struct config_value *out);
 bool lex_selector(struct parser *p, struct config_value *out);
 /* Reports what was expected here (Logstash's wording with line and column); always false. */
-bool parse_fail(struct parser *p, const char *tokens, const char *expected);
+bool config_parse_fail(struct parser *p, const char *tokens, const char *expected);
 /* false after reporting when nesting is too deep; each true needs a parse_leave. */
 bool parse_enter(struct parser *p);
 void parse_leave(struct parser *p);

@@ -74,8 +74,10 @@ void json_codec_text(struct json_codec_state *s, const struct json_codec_cfg *cf
     int64_t used = decoded.p == text.p
                        ? json_decode(&s->reader, text, JSON_FIRST, &b->arena, &val)
                        : json_decode_copy(&s->reader, decoded, JSON_FIRST, &b->arena, &val);
-    if (used >= 0) add_value(cfg, b, &val, decoded);
-    else if (used != JSON_BLANK) add_failure(cfg, b, decoded);
+    if (used >= 0)
+        add_value(cfg, b, &val, decoded);
+    else if (used != JSON_BLANK)
+        add_failure(cfg, b, decoded);
 }
 
 uint32_t json_codec_lines(struct json_codec_state *s, const struct json_codec_cfg *cfg, slice in,
@@ -105,7 +107,8 @@ uint32_t json_codec_lines(struct json_codec_state *s, const struct json_codec_cf
             add_value(cfg, b, &line.value, line.text);
         } else if (line.status != JSON_BLANK) {
             /* Bytes that are no UTF-8 are shown escaped, and that text is no JSON either. */
-            add_failure(cfg, b, text_event_decode(&s->text, &cfg->text, line.text, false, &b->arena));
+            add_failure(cfg, b,
+                        text_event_decode(&s->text, &cfg->text, line.text, false, &b->arena));
         }
         used = (uint32_t)(line.text.p + line.text.n - lines.p);
         if (used < lines.n) used++;

@@ -22,7 +22,10 @@ err text_event_start(struct text_event_state *state, const struct text_event_cfg
     return charset_decoder_init(&state->decoder, cfg->charset);
 }
 
-void text_event_stop(struct text_event_state *state) { charset_decoder_fini(&state->decoder); }
+void text_event_stop(struct text_event_state *state)
+{
+    charset_decoder_fini(&state->decoder);
+}
 
 slice text_event_decode(struct text_event_state *state, const struct text_event_cfg *cfg,
                         slice text, bool known_good, struct arena *arena)
@@ -32,8 +35,9 @@ slice text_event_decode(struct text_event_state *state, const struct text_event_
     slice out = charset_decode(&state->decoder, text, arena, &changed);
     uint64_t held;
     if (changed && log_gate_open(&state->gate, &held))
-        log_warn("codecs", "received an event that has a different character encoding than %s "
-                           "(%llu more since the last report)",
+        log_warn("codecs",
+                 "received an event that has a different character encoding than %s "
+                 "(%llu more since the last report)",
                  cfg->charset->ruby_name, (unsigned long long)held);
     return out;
 }

@@ -130,9 +130,12 @@ static void carry_decode(struct feed *feed)
     while (full && feed->carry_n > 0) {
         feed->carry_full = !may_read(feed);
         if (feed->carry_full) return;
-        uint32_t used = decode(feed, NULL, slice_make(feed->carry, feed->carry_n), feed->ended, &full);
-        if (used > 0) carry_use(feed, used);
-        else if (feed->ended) carry_use(feed, feed->carry_n);
+        uint32_t used =
+            decode(feed, NULL, slice_make(feed->carry, feed->carry_n), feed->ended, &full);
+        if (used > 0)
+            carry_use(feed, used);
+        else if (feed->ended)
+            carry_use(feed, feed->carry_n);
     }
     feed->carry_full = false;
 }

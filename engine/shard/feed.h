@@ -38,7 +38,7 @@ struct feed {
     struct feed_chunk *first, *last; /* bytes that wait for the worker */
     bool carry_full;                 /* the carry holds whole frames that wait for the worker */
     bool ended;                      /* feed_end came while bytes waited */
-    bool noted; /* counted in intake->waiting */
+    bool noted;                      /* counted in intake->waiting */
     bool long_frame;                 /* the next frame continues one that was too long */
 };
 
