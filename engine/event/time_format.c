@@ -325,6 +325,11 @@ uint32_t time_format_bytes_max(const struct time_format *format)
     return format->bytes_max;
 }
 
+int64_t time_format_step_ns(const struct time_format *format)
+{
+    return format->step_ns;
+}
+
 uint32_t time_format_write(const struct time_format *format, int64_t ns, const struct tz *zone,
                            char *out)
 {
