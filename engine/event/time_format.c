@@ -305,7 +305,7 @@ static void fields_set(struct fields *f, int64_t ns, const struct tz *zone, enum
 {
     f->zone = zone;
     f->utc_s = civil_floor_div(ns, NS_PER_SEC);
-    f->nanos = (uint32_t)(ns - f->utc_s * NS_PER_SEC);
+    f->nanos = (uint32_t)((uint64_t)ns - (uint64_t)f->utc_s * (uint64_t)NS_PER_SEC);
     if (syntax == TIME_JODA) f->nanos -= f->nanos % NS_PER_MS;
     f->offset_s = zone == tz_utc() ? 0 : tz_offset(zone, f->utc_s, NULL);
     f->local_s = f->utc_s + f->offset_s;
@@ -323,6 +323,11 @@ static void fields_set(struct fields *f, int64_t ns, const struct tz *zone, enum
 uint32_t time_format_bytes_max(const struct time_format *format)
 {
     return format->bytes_max;
+}
+
+int64_t time_format_step_ns(const struct time_format *format)
+{
+    return format->step_ns;
 }
 
 uint32_t time_format_write(const struct time_format *format, int64_t ns, const struct tz *zone,

@@ -39,6 +39,10 @@ uint32_t time_format_write(const struct time_format *format, int64_t ns, const s
 void time_format_add(const struct time_format *format, int64_t ns, const struct tz *zone,
                      struct buf *out);
 
+/* In UTC the text is the same for all instants of one step, counted from 1970: a day for
+ * "YYYY.MM.dd", down to a nanosecond. Callers that repeat themselves may keep the text. */
+int64_t time_format_step_ns(const struct time_format *format);
+
 /* The second last written; zeroed knows nothing. One per thread that formats. */
 struct time_iso_cache {
     int64_t second_begin_ns, day_begin_ns;

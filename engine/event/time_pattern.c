@@ -8,12 +8,14 @@
 #include <stdlib.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/clock.h"
 
 /* Longer patterns, or letters repeated more often, are mistakes. */
 #define PATTERN_BYTES_MAX 4096u
 #define LETTER_REPEAT_MAX 256u
-/* The longest name any operation but a literal writes. */
-#define OP_BYTES_MAX 64u
+/* What an operation writes beyond its width: a sign and 19 digits, or a name ("in the
+ * afternoon"); zone names are the longest. */
+#define OP_BYTES_MAX 24u
 
 struct compiler {
     slice pattern;
@@ -34,6 +36,34 @@ __attribute__((format(printf, 3, 4))) static bool fail(struct compiler *c, uint3
     return false;
 }
 
+/* How long the text of an operation stays the same in UTC. */
+static int64_t op_step_ns(enum time_op_kind kind, uint32_t arg, uint32_t width)
+{
+    const int64_t day_ns = INT64_C(86400) * NS_PER_SEC;
+    int64_t step_ns = NS_PER_SEC;
+    switch (kind) {
+    case TIME_OP_NUMBER: break;
+    case TIME_OP_HALFDAY: return 3600 * NS_PER_SEC;
+    case TIME_OP_DAY_PERIOD: return 60 * NS_PER_SEC;
+    case TIME_OP_FRACTION:
+        for (uint32_t i = 0; i < width && step_ns > 1; i++) step_ns /= 10;
+        return step_ns;
+    default: return day_ns;
+    }
+    switch ((enum time_field)arg) {
+    case TIME_FIELD_HOUR:
+    case TIME_FIELD_CLOCKHOUR:
+    case TIME_FIELD_HALF_HOUR:
+    case TIME_FIELD_HALF_CLOCKHOUR: return 3600 * NS_PER_SEC;
+    case TIME_FIELD_MINUTE: return 60 * NS_PER_SEC;
+    case TIME_FIELD_SECOND: return NS_PER_SEC;
+    case TIME_FIELD_MILLI_OF_DAY: return NS_PER_MS;
+    case TIME_FIELD_NANO:
+    case TIME_FIELD_NANO_OF_DAY: return 1;
+    default: return day_ns;
+    }
+}
+
 static struct time_op *op_add(struct compiler *c, enum time_op_kind kind, uint32_t arg,
                               uint32_t width)
 {
@@ -45,7 +75,10 @@ static struct time_op *op_add(struct compiler *c, enum time_op_kind kind, uint32
     }
     struct time_op *op = &f->op[f->n++];
     *op = (struct time_op){(uint8_t)kind, (uint8_t)arg, (uint16_t)c->pad, width, 0};
-    uint32_t bytes = kind == TIME_OP_LITERAL ? width : width + OP_BYTES_MAX;
+    int64_t step_ns = op_step_ns(kind, arg, width);
+    if (step_ns < f->step_ns) f->step_ns = step_ns;
+    uint32_t bytes = width;
+    if (kind != TIME_OP_LITERAL) bytes += kind == TIME_OP_ZONE ? TZ_NAME_MAX : OP_BYTES_MAX;
     f->bytes_max += bytes > c->pad ? bytes : c->pad;
     c->pad = 0;
     return op;
@@ -363,6 +396,7 @@ struct time_format *time_format_new(slice pattern, enum time_syntax syntax,
     if (format == NULL) PANIC("out of memory");
     struct compiler c = {.pattern = pattern, .format = format, .error = error};
     format->syntax = syntax;
+    format->step_ns = INT64_C(86400) * NS_PER_SEC;
     bool ok = pattern.n <= PATTERN_BYTES_MAX
                   ? (format->text = malloc(pattern.n + 1)) != NULL
                   : fail(&c, PATTERN_BYTES_MAX, "at most %u bytes", PATTERN_BYTES_MAX);

@@ -80,6 +80,7 @@ struct time_op {
 struct time_format {
     enum time_syntax syntax;
     uint32_t n, cap, text_n, bytes_max;
+    int64_t step_ns;
     struct time_op *op;
     char *text; /* the literals */
 };

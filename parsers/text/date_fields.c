@@ -223,39 +223,72 @@ static bool resolve_any(struct date_fields *f, int64_t *local_ms)
 }
 
 /* The usual fields, where the general rule comes down to plain arithmetic. */
+#define HOUR_BITS                                                                                  \
+    (BIT(DATE_HOUR) | BIT(DATE_CLOCKHOUR) | BIT(DATE_HALF_HOUR) | BIT(DATE_HALF_CLOCKHOUR))
 #define SIMPLE_BITS                                                                                \
     (BIT(DATE_YEAR) | BIT(DATE_YEAR_OF_ERA) | BIT(DATE_MONTH) | BIT(DATE_DAY) |                    \
-     BIT(DATE_WEEKDAY) | BIT(DATE_HOUR) | BIT(DATE_MINUTE) | BIT(DATE_SECOND) | BIT(DATE_MS))
+     BIT(DATE_WEEKDAY) | BIT(DATE_HALFDAY) | HOUR_BITS | BIT(DATE_MINUTE) | BIT(DATE_SECOND) |     \
+     BIT(DATE_MS))
+
+static bool one_bit(uint32_t bits)
+{
+    return (bits & (bits - 1)) == 0;
+}
 
 static bool is_simple(const struct date_fields *f)
 {
     uint32_t years = f->seen & (BIT(DATE_YEAR) | BIT(DATE_YEAR_OF_ERA));
     uint32_t month_day = BIT(DATE_MONTH) | BIT(DATE_DAY);
-    return !f->twice && (f->seen & ~SIMPLE_BITS) == 0 && (years & (years - 1)) == 0 &&
+    return !f->twice && (f->seen & ~SIMPLE_BITS) == 0 && one_bit(years) &&
+           one_bit(f->seen & HOUR_BITS) &&
            (!(f->seen & BIT(DATE_WEEKDAY)) || (f->seen & month_day) == month_day);
+}
+
+static bool simple_days(const struct date_fields *f, const int32_t *value, int64_t *days)
+{
+    int32_t year = value[DATE_YEAR], month = value[DATE_MONTH], day = value[DATE_DAY];
+    if (!within(year, f->seen & BIT(DATE_YEAR_OF_ERA) ? 0 : YEAR_MIN, YEAR_MAX)) return false;
+    if (!within(month, 1, 12) || day < 1) return false;
+    if (day > (int32_t)civil_month_days(year, (uint32_t)month)) return false;
+    *days = civil_days(year, (uint32_t)month, day);
+    if (f->seen & BIT(DATE_WEEKDAY)) {
+        if (!within(value[DATE_WEEKDAY], 1, 7)) return false;
+        *days += value[DATE_WEEKDAY] - (int32_t)civil_weekday(*days);
+    }
+    return true;
+}
+
+/* A half of the day counts only for hours of a half. */
+static bool simple_hour(const struct date_fields *f, const int32_t *value, int32_t *hour)
+{
+    int32_t half = value[DATE_HALFDAY] * 12;
+    switch (f->seen & HOUR_BITS) {
+    case BIT(DATE_HOUR): *hour = value[DATE_HOUR]; return within(*hour, 0, 23);
+    case BIT(DATE_CLOCKHOUR):
+        *hour = value[DATE_CLOCKHOUR] % 24;
+        return within(value[DATE_CLOCKHOUR], 1, 24);
+    case BIT(DATE_HALF_HOUR):
+        *hour = value[DATE_HALF_HOUR] + half;
+        return within(value[DATE_HALF_HOUR], 0, 11);
+    case BIT(DATE_HALF_CLOCKHOUR):
+        *hour = value[DATE_HALF_CLOCKHOUR] % 12 + half;
+        return within(value[DATE_HALF_CLOCKHOUR], 1, 12);
+    default: *hour = half; return true;
+    }
 }
 
 bool date_fields_resolve(struct date_fields *f, int64_t *local_ms)
 {
     if (!is_simple(f)) return resolve_any(f, local_ms);
     int32_t value[DATE_MS + 1] = {[DATE_MONTH] = 1, [DATE_DAY] = 1};
+    int32_t hour;
+    int64_t days;
     value[DATE_YEAR] = f->seen & DATE_BITS ? 2000 : 1970;
     for (uint32_t i = 0; i < f->n; i++) value[f->at[i].field] = f->at[i].value;
     if (f->seen & BIT(DATE_YEAR_OF_ERA)) value[DATE_YEAR] = value[DATE_YEAR_OF_ERA];
-    int32_t year = value[DATE_YEAR], month = value[DATE_MONTH], day = value[DATE_DAY];
-    if (!within(year, f->seen & BIT(DATE_YEAR_OF_ERA) ? 0 : YEAR_MIN, YEAR_MAX)) return false;
-    if (!within(month, 1, 12) || day < 1) return false;
-    if (day > (int32_t)civil_month_days(year, (uint32_t)month)) return false;
-    if (!within(value[DATE_HOUR], 0, 23) || !within(value[DATE_MINUTE], 0, 59) ||
-        !within(value[DATE_SECOND], 0, 59))
-        return false;
-    int64_t days = civil_days(year, (uint32_t)month, day);
-    if (f->seen & BIT(DATE_WEEKDAY)) {
-        if (!within(value[DATE_WEEKDAY], 1, 7)) return false;
-        days += value[DATE_WEEKDAY] - (int32_t)civil_weekday(days);
-    }
-    int32_t ms = value[DATE_HOUR] * HOUR_MS + value[DATE_MINUTE] * MINUTE_MS +
-                 value[DATE_SECOND] * 1000 + value[DATE_MS];
-    *local_ms = days * DATE_DAY_MS + ms;
+    if (!simple_days(f, value, &days) || !simple_hour(f, value, &hour)) return false;
+    if (!within(value[DATE_MINUTE], 0, 59) || !within(value[DATE_SECOND], 0, 59)) return false;
+    *local_ms = days * DATE_DAY_MS + hour * HOUR_MS + value[DATE_MINUTE] * MINUTE_MS +
+                value[DATE_SECOND] * 1000 + value[DATE_MS];
     return true;
 }

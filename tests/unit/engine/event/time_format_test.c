@@ -149,6 +149,33 @@ static void test_bad_patterns(void **state)
     assert_null(time_format_new(slice_make(huge, 300), TIME_JODA, &error));
 }
 
+static void test_steps(void **state)
+{
+    (void)state;
+    static const struct {
+        enum time_syntax syntax;
+        const char *pattern;
+        int64_t step_ns;
+    } rows[] = {{TIME_JODA, "'logs-'YYYY.MM.dd EEE ww Z", 86400 * NS_PER_SEC},
+                {TIME_JODA, "YYYY.MM.dd.HH", 3600 * NS_PER_SEC},
+                {TIME_JODA, "YYYY hh a", 3600 * NS_PER_SEC},
+                {TIME_JODA, "ss HH:mm", NS_PER_SEC},
+                {TIME_JODA, "SSS", NS_PER_MS},
+                {TIME_JAVA, "B", 60 * NS_PER_SEC},
+                {TIME_JAVA, "SSSSSSSSS", 1},
+                {TIME_JAVA, "A", NS_PER_MS},
+                {TIME_JAVA, "n", 1},
+                {TIME_JAVA, "uuuu-MM-dd", 86400 * NS_PER_SEC}};
+    struct time_format_error error;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct time_format *format =
+            time_format_new(slice_from_cstr(rows[i].pattern), rows[i].syntax, &error);
+        assert_non_null(format);
+        assert_int_equal(time_format_step_ns(format), rows[i].step_ns);
+        time_format_free(format);
+    }
+}
+
 static void slow_iso(int64_t ns, char out[64])
 {
     int64_t s = ns / NS_PER_SEC, rest = ns % NS_PER_SEC;
@@ -214,7 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_joda_letters), cmocka_unit_test(test_java_letters),
         cmocka_unit_test(test_zones),        cmocka_unit_test(test_bad_patterns),
-        cmocka_unit_test(test_iso),
+        cmocka_unit_test(test_steps),        cmocka_unit_test(test_iso),
     };
     return T_RUN(tests);
 }
