@@ -61,6 +61,19 @@ struct json_scan {
     uint64_t high;      /* not 0: bytes above 0x7f were seen */
 };
 
+/* The keys of the last event, in order. Events of one source mostly have the same: then a
+ * comparison gives a key's hash, and that it is no duplicate. */
+#define JSON_SHAPE_KEYS 64u
+#define JSON_SHAPE_KEY_BYTES 32u
+struct json_shape {
+    struct {
+        char key[JSON_SHAPE_KEY_BYTES];
+        uint32_t key_n, hash;
+    } at[JSON_SHAPE_KEYS];
+    uint32_t n;
+    uint32_t misses, patience; /* learn another shape after so many events that missed */
+};
+
 struct json_reader {
     uint32_t depth_max, members_max, fields_max; /* the owner may lower them after init */
     uint64_t limit_hits;                         /* texts refused with JSON_DEPTH, JSON_MEMBERS */
@@ -79,6 +92,7 @@ struct json_reader {
     uint32_t event_depth;  /* maps down to here are likely events, which grow by a few fields */
     uint32_t members_hint; /* room for this many members pleased the last of them */
     struct json_scan scan;
+    struct json_shape shape;
     struct arena *arena;
     struct value *stack; /* items of the lists being read */
     uint32_t stack_n, stack_cap;

@@ -1,6 +1,7 @@
 /* json_walk.c - objects, lists, strings, numbers, literals. */
 #include "parsers/json/json_walk.h"
 
+#include <immintrin.h>
 #include <stdlib.h>
 
 #include "engine/base/assert.h"
@@ -24,10 +25,9 @@ static uint32_t load32(const void *p)
     return word;
 }
 
-/* The token at r->at + ahead is not what the grammar wants. */
-static int fail(struct json_reader *r, uint32_t ahead, int status)
+/* Token `at` is not what the grammar wants. */
+static int fail(struct json_reader *r, uint32_t at, int status)
 {
-    uint32_t at = r->at + ahead;
     bool line_ends = r->lines && r->token[at] == '\n';
     bool text_ends = r->token[at] == 0 && r->position[at] == r->text.n;
     if (status != JSON_DEPTH && status != JSON_MEMBERS && (line_ends || text_ends))
@@ -74,7 +74,7 @@ static int walk_string(struct json_reader *r, slice *body, bool *escaped)
             return JSON_OK;
         }
         if (r->token[r->at] != '\\' || !escape_is_good(r->text.p + at))
-            return fail(r, 0, JSON_STRING);
+            return fail(r, r->at, JSON_STRING);
         *escaped = true;
     }
 }
@@ -95,7 +95,7 @@ static __attribute__((noinline)) int walk_key_slow(struct json_reader *r, struct
 {
     slice body;
     bool escaped;
-    if (r->token[r->at] != '"') return fail(r, 0, JSON_SYNTAX);
+    if (r->token[r->at] != '"') return fail(r, r->at, JSON_SYNTAX);
     int status = walk_string(r, &body, &escaped);
     if (status != JSON_OK) return status;
     if (escaped) {
@@ -103,7 +103,7 @@ static __attribute__((noinline)) int walk_key_slow(struct json_reader *r, struct
         body = slice_make(out, json_string_unescape(body, out));
     }
     json_need(r);
-    if (r->token[r->at] != ':') return fail(r, 0, JSON_SYNTAX);
+    if (r->token[r->at] != ':') return fail(r, r->at, JSON_SYNTAX);
     *key = key_borrow(body);
     if (!escaped) key->flags = KEY_QUOTED;
     r->at++;
@@ -142,62 +142,59 @@ static __attribute__((noinline)) bool number_check(const char *text, uint32_t fr
     return end == to || json_is_space(text[end]);
 }
 
-/* 8 bytes xor '0' are all digits. */
-static bool all_digits(uint64_t x)
+/* Compact numbers of up to 16 bytes without exponent, which almost all are, with no loop over
+ * the digits: 0 when it is none of these, else VALUE_INT or VALUE_FLOAT. SSE is in the baseline
+ * of the build. */
+static inline int short_number(const char *p, uint32_t n)
 {
-    return (((x + 0x7676767676767676ull) | x) & 0x8080808080808080ull) == 0;
+    uint32_t minus = *p == '-';
+    p += minus;
+    n -= minus;
+    if (n - 1 >= 16) return 0;
+    __m128i digit = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi8('0'));
+    __m128i good = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
+    uint32_t other = ~(uint32_t)_mm_movemask_epi8(good) & ((1u << n) - 1);
+    uint32_t whole = other == 0 ? n : (uint32_t)__builtin_ctz(other); /* digits in front */
+    if (whole == 0 || (*p == '0' && whole > 1)) return 0;
+    if (other == 0) return VALUE_INT;
+    return p[whole] == '.' && (other & (other - 1)) == 0 && whole + 1 < n ? VALUE_FLOAT : 0;
 }
 
-/* Compact integers up to 16 digits, which most numbers are: no loop over the digits. */
-static inline bool is_short_int(const char *p, uint32_t n)
+static inline int walk_number(struct json_reader *r, uint32_t at, struct value *out)
 {
-    const uint64_t zeros = 0x3030303030303030ull;
-    if (n - 1 >= 16 || (*p == '0' && n > 1)) return false;
-    uint64_t head = load64(p) ^ zeros;
-    if (n <= 8) return all_digits(head << (64 - 8 * n));
-    return all_digits(head) && all_digits(load64(p + n - 8) ^ zeros);
-}
-
-static inline int walk_number(struct json_reader *r, uint32_t ahead, struct value *out)
-{
-    const uint32_t *position = r->position + r->at + ahead;
+    const uint32_t *position = r->position + at;
     uint32_t from = position[0], to = position[1];
-    bool is_float = false;
-    if (!is_short_int(r->text.p + from, to - from)) {
+    int type = short_number(r->text.p + from, to - from);
+    if (__builtin_expect(type == 0, 0)) {
+        bool is_float = false;
         if (!number_check(r->text.p, from, to, &is_float)) {
             r->error_at = from;
             return JSON_NUMBER;
         }
         while (json_is_space(r->text.p[to - 1])) to--;
+        type = is_float ? VALUE_FLOAT : VALUE_INT;
     }
-    out->type = is_float ? VALUE_FLOAT : VALUE_INT;
+    out->type = (uint8_t)type;
     out->flags = VALUE_RAW;
     out->n = to - from;
     out->u.str = r->text.p + from;
     return JSON_OK;
 }
 
-static inline int walk_literal(struct json_reader *r, uint32_t ahead, struct value *out)
+static inline int walk_literal(struct json_reader *r, uint32_t at, struct value *out)
 {
-    uint32_t from = r->position[r->at + ahead], to = r->position[r->at + ahead + 1];
+    uint32_t from = r->position[at], to = r->position[at + 1];
     const char *p = r->text.p + from;
-    uint32_t word = load32(p), n = 4;
+    uint32_t word = load32(p);
+    bool yes = word == load32("true"), no = word == load32("fals") && p[4] == 'e';
+    if (!(yes | no) && word != load32("null")) return fail(r, at, JSON_SYNTAX);
+    uint32_t n = no ? 5 : 4;
+    out->type = yes | no ? VALUE_BOOL : VALUE_NIL;
     out->flags = 0;
     out->n = 0;
     out->u.num = 0;
-    if (word == load32("true")) {
-        out->type = VALUE_BOOL;
-        out->u.yes = true;
-    } else if (word == load32("null")) {
-        out->type = VALUE_NIL;
-    } else if (word == load32("fals") && p[4] == 'e') {
-        out->type = VALUE_BOOL;
-        n = 5;
-    } else {
-        return fail(r, ahead, JSON_SYNTAX);
-    }
-    if (n > to - from || (n < to - from && !json_is_space(p[n])))
-        return fail(r, ahead, JSON_SYNTAX);
+    out->u.yes = yes;
+    if (n > to - from || (n < to - from && !json_is_space(p[n]))) return fail(r, at, JSON_SYNTAX);
     return JSON_OK;
 }
 
@@ -217,23 +214,23 @@ static inline int walk_value(struct json_reader *r, struct value *out, uint32_t 
         return status;
     }
     case '{':
-        if (depth >= r->depth_max) return fail(r, 0, JSON_DEPTH);
+        if (depth >= r->depth_max) return fail(r, r->at, JSON_DEPTH);
         out->type = VALUE_MAP;
         out->flags = 0;
         out->n = 0;
         out->u.map = map_new(r->arena);
         return walk_object(r, out->u.map, depth);
     case '[':
-        if (depth >= r->depth_max) return fail(r, 0, JSON_DEPTH);
+        if (depth >= r->depth_max) return fail(r, r->at, JSON_DEPTH);
         out->type = VALUE_LIST;
         out->flags = 0;
         return walk_list(r, out, depth);
     case 't':
     case 'f':
-    case 'n': status = walk_literal(r, 0, out); break;
+    case 'n': status = walk_literal(r, r->at, out); break;
     default:
-        if (first != '-' && (first < '0' || first > '9')) return fail(r, 0, JSON_SYNTAX);
-        status = walk_number(r, 0, out);
+        if (first != '-' && (first < '0' || first > '9')) return fail(r, r->at, JSON_SYNTAX);
+        status = walk_number(r, r->at, out);
     }
     r->at++;
     return status;
@@ -296,56 +293,190 @@ static void object_settle(struct json_reader *r, struct map *map, uint32_t depth
 #define TOKENS_KEY 0x3a2222ull
 #define TOKENS_STRING 0x22223a2222ull
 
-static int walk_object(struct json_reader *r, struct map *map, uint32_t depth)
+/* The value of a member and the ',' or '}' behind it, which is left in *next. `tokens` are
+ * those from the member's key on, or 0 when *at is at the value. *at is where r->at would be:
+ * a register, because going through memory from member to member costs more than the walk. */
+static inline __attribute__((always_inline)) int walk_member_value(struct json_reader *r,
+                                                                   uint32_t *at, uint64_t tokens,
+                                                                   struct value *val,
+                                                                   uint32_t depth, uint8_t *next)
+{
+    int status = JSON_OK;
+    uint8_t first = (uint8_t)(tokens >> 24);
+    if (__builtin_expect((tokens & 0xffffffffff) == TOKENS_STRING, 1)) {
+        const uint32_t *position = r->position + *at;
+        uint32_t from = position[3] + 1;
+        val->type = VALUE_STRING;
+        val->flags = VALUE_CLEAN;
+        val->n = position[4] - from;
+        val->u.str = r->text.p + from;
+        *at += 5;
+        *next = (uint8_t)(tokens >> 40);
+    } else if ((first >= '0' && first <= '9') || first == '-') {
+        status = walk_number(r, *at + 3, val);
+        *at += 4;
+        *next = (uint8_t)(tokens >> 32);
+    } else if (first == 't' || first == 'f' || first == 'n') {
+        status = walk_literal(r, *at + 3, val);
+        *at += 4;
+        *next = (uint8_t)(tokens >> 32);
+    } else {
+        r->at = tokens != 0 ? *at + 3 : *at;
+        status = walk_value(r, val, depth + 1);
+        json_need(r);
+        *at = r->at;
+        *next = r->token[*at];
+    }
+    if (__builtin_expect(status != JSON_OK, 0)) return status;
+    if (*next != ',' && *next != '}') return fail(r, *at, JSON_SYNTAX);
+    ++*at;
+    return JSON_OK;
+}
+
+static inline void need_at(struct json_reader *r, uint32_t *at)
+{
+    if (__builtin_expect(*at + JSON_AHEAD > r->token_n, 0)) {
+        r->at = *at;
+        json_need(r);
+        *at = r->at;
+    }
+}
+
+/* n <= JSON_SHAPE_KEY_BYTES bytes are equal; that many are readable at both. */
+static inline bool key_equal(const char *a, const char *b, uint32_t n)
+{
+    __m128i low =
+        _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)a), _mm_loadu_si128((const __m128i *)b));
+    __m128i high = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(a + 16)),
+                                  _mm_loadu_si128((const __m128i *)(b + 16)));
+    uint32_t differ = ~((uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16);
+    return ((uint64_t)differ & ((1ull << n) - 1)) == 0;
+}
+
+static __attribute__((noinline)) void shape_learn(struct json_shape *shape, const struct map *map)
+{
+    shape->n = 0;
+    for (uint32_t i = 0; i < map->n && i < JSON_SHAPE_KEYS; i++) {
+        const struct member *m = &map->at[i];
+        if (m->key_n > JSON_SHAPE_KEY_BYTES) break;
+        memset(shape->at[i].key, 0, JSON_SHAPE_KEY_BYTES);
+        memcpy(shape->at[i].key, m->key, m->key_n);
+        shape->at[i].key_n = m->key_n;
+        shape->at[i].hash = m->hash;
+        shape->n++;
+    }
+}
+
+/* Learning costs as much as it saves: where shapes alternate it is done ever less often. */
+static inline void shape_settle(struct json_shape *shape, const struct map *map, uint32_t matched)
+{
+    if (matched == map->n || matched == JSON_SHAPE_KEYS) {
+        shape->patience = 0;
+        return;
+    }
+    if (shape->misses++ < shape->patience) return;
+    shape->misses = 0;
+    if (shape->patience < 64) shape->patience = shape->patience * 2 + 1;
+    shape_learn(shape, map);
+}
+
+/* Reads members as long as they are those of the shape. Their number is map->n; *next is what
+ * followed the last. */
+static int walk_shape(struct json_reader *r, struct map *map, uint32_t depth, uint8_t *next)
+{
+    const struct json_shape *shape = &r->shape;
+    uint32_t want = r->members_hint > shape->n ? r->members_hint : shape->n;
+    map_reserve(map, r->arena, want);
+    uint32_t at = r->at;
+    int status = JSON_OK;
+    for (uint32_t i = 0; i < shape->n; i++) {
+        need_at(r, &at);
+        uint64_t tokens = load64(r->token + at);
+        const uint32_t *position = r->position + at;
+        if ((tokens & 0xffffff) != TOKENS_KEY) break;
+        const char *key = r->text.p + position[0] + 1;
+        uint32_t n = position[1] - position[0] - 1;
+        if (n != shape->at[i].key_n || !key_equal(key, shape->at[i].key, n)) break;
+        struct member *m = &map->at[map->n++];
+        m->key = key;
+        m->key_n = n;
+        m->hash = shape->at[i].hash;
+        bool compact = position[2] == position[1] + 1;
+        m->val.key_flags = compact ? KEY_WIRE | KEY_QUOTED : KEY_QUOTED;
+        if (__builtin_expect(map->cap > MAP_SCAN_MAX, 0)) map_index_add(map, i);
+        status = walk_member_value(r, &at, tokens, &m->val, depth, next);
+        if (status != JSON_OK || *next == '}') break;
+    }
+    r->at = at;
+    return status;
+}
+
+/* The key at token *at; *tokens becomes 0 when it was one of the slow kind. */
+static inline int walk_key(struct json_reader *r, uint32_t *at, uint64_t *tokens, struct key *key)
+{
+    const uint32_t *position = r->position + *at;
+    if (__builtin_expect((*tokens & 0xffffff) == TOKENS_KEY, 1)) {
+        uint32_t from = position[0] + 1, n = position[1] - from;
+        key->name = slice_make(r->text.p + from, n);
+        key->hash = hash_key(key->name.p, n);
+        key->flags = position[2] == position[1] + 1 ? KEY_WIRE | KEY_QUOTED : KEY_QUOTED;
+        return JSON_OK;
+    }
+    r->at = *at;
+    int status = walk_key_slow(r, key);
+    *at = r->at;
+    *tokens = 0;
+    return status;
+}
+
+static int walk_members(struct json_reader *r, struct map *map, uint32_t depth)
 {
     uint64_t seen[4] = {0};
-    const char *text = r->text.p;
+    uint32_t at = r->at;
+    uint8_t next = ',';
+    for (uint32_t i = 0; i < map->n; i++) {
+        uint32_t hash = map->at[i].hash;
+        seen[hash >> 6 & 3] |= 1ull << (hash & 63);
+    }
+    while (next != '}') {
+        need_at(r, &at);
+        uint64_t tokens = load64(r->token + at);
+        struct key key;
+        int status = walk_key(r, &at, &tokens, &key);
+        if (status != JSON_OK) return status;
+        struct value *val = member_place(r, map, &key, seen, depth);
+        if (val == NULL) return fail(r, at, JSON_MEMBERS);
+        status = walk_member_value(r, &at, tokens, val, depth, &next);
+        if (status != JSON_OK) return status;
+    }
+    r->at = at;
+    return JSON_OK;
+}
+
+static int walk_object(struct json_reader *r, struct map *map, uint32_t depth)
+{
     r->at++;
     json_need(r);
     if (r->token[r->at] == '}') {
         r->at++;
         return JSON_OK;
     }
-    for (;;) {
-        uint64_t tokens = load64(r->token + r->at);
-        const uint32_t *position = r->position + r->at;
-        struct key key;
-        bool plain = (tokens & 0xffffff) == TOKENS_KEY;
-        if (__builtin_expect(plain, 1)) {
-            uint32_t from = position[0] + 1, n = position[1] - from;
-            key.name = slice_make(text + from, n);
-            key.hash = hash_key(text + from, n);
-            key.flags = position[2] == position[1] + 1 ? KEY_WIRE | KEY_QUOTED : KEY_QUOTED;
-        } else {
-            int status = walk_key_slow(r, &key);
-            if (status != JSON_OK) return status;
-        }
-        struct value *val = member_place(r, map, &key, seen, depth);
-        if (val == NULL) return fail(r, 0, JSON_MEMBERS);
-        if (__builtin_expect((tokens & 0xffffffffff) == TOKENS_STRING, 1)) {
-            uint32_t from = position[3] + 1;
-            val->type = VALUE_STRING;
-            val->flags = VALUE_CLEAN;
-            val->n = position[4] - from;
-            val->u.str = text + from;
-            r->at += 5;
-        } else {
-            if (plain) r->at += 3;
-            int status = walk_value(r, val, depth + 1);
-            if (status != JSON_OK) return status;
-            json_need(r);
-        }
-        uint8_t next = r->token[r->at];
-        if (next != ',' && next != '}') return fail(r, 0, JSON_SYNTAX);
-        r->at++;
-        if (next == '}') break;
-        json_need(r);
+    bool event = depth <= r->event_depth;
+    int status = JSON_OK;
+    uint8_t next = ',';
+    uint32_t matched = 0;
+    if (event) {
+        status = walk_shape(r, map, depth, &next);
+        matched = map->n;
     }
+    if (status == JSON_OK && next != '}') status = walk_members(r, map, depth);
+    if (status != JSON_OK) return status;
     r->fields += map->n;
     if (r->fields > r->fields_max || map->n > r->members_max) {
         r->error_at = r->position[r->at - 1];
         return JSON_MEMBERS;
     }
+    if (event) shape_settle(&r->shape, map, matched);
     object_settle(r, map, depth);
     return JSON_OK;
 }
@@ -372,7 +503,7 @@ static int walk_list(struct json_reader *r, struct value *out, uint32_t depth)
         r->stack[r->stack_n++] = item;
         json_need(r);
         next = r->token[r->at];
-        if (next != ',' && next != ']') return fail(r, 0, JSON_SYNTAX);
+        if (next != ',' && next != ']') return fail(r, r->at, JSON_SYNTAX);
         r->at++;
         if (next == ',') json_need(r);
     }

@@ -93,17 +93,21 @@ static inline char *put_escape(char *to, unsigned char c)
     return to;
 }
 
-/* Copies and tests at once; room for n bytes was made, more is made when escapes need it. */
+/* What put_text may need behind its n bytes: an escape is made of one byte, and a quote follows. */
+#define JSON_TEXT_SLACK 8u
+
+/* Copies and tests at once; room for n + JSON_TEXT_SLACK bytes was made, more is made when
+ * escapes need it. */
 static inline char *put_text(struct buf *out, char *to, const char *p, uint32_t n)
 {
-    for (;;) {
+    while (n > 0) {
         uint32_t step = n < VEC_BYTES ? n : VEC_BYTES;
         vec v = n < VEC_BYTES ? load_part(p, n) : vec_load(p);
         uint64_t mask = needs_escape(v) & mask_low(step);
         vec_store(to, v);
         if (__builtin_expect(mask != 0, 0)) {
             step = mask_first(mask);
-            to = room(out, to + step, (size_t)(n - step) + 6);
+            to = room(out, to + step, (size_t)(n - step) + JSON_TEXT_SLACK);
             to = put_escape(to, (unsigned char)p[step]);
             step++;
         } else {
@@ -111,18 +115,22 @@ static inline char *put_text(struct buf *out, char *to, const char *p, uint32_t 
         }
         p += step;
         n -= step;
-        if (n == 0) return to;
     }
+    return to;
+}
+
+/* The string with its quotes; room for its n + JSON_TEXT_SLACK bytes was made. */
+static inline char *put_quoted(struct buf *out, char *to, const char *p, uint32_t n, bool verbatim)
+{
+    *to++ = '"';
+    to = verbatim ? put_bytes(to, p, n) : put_text(out, to, p, n);
+    *to++ = '"';
+    return to;
 }
 
 static inline char *put_string(struct buf *out, char *to, const char *p, uint32_t n)
 {
-    to = room(out, to, (size_t)n + 2);
-    *to++ = '"';
-    if (n > 0) to = put_text(out, to, p, n);
-    to = room(out, to, 2);
-    *to++ = '"';
-    return to;
+    return put_quoted(out, room(out, to, (size_t)n + JSON_TEXT_SLACK), p, n, false);
 }
 
 static inline char *put_time(char *to, int64_t ns, struct time_iso_cache *cache)
@@ -147,15 +155,9 @@ static inline char *put_literal(char *to, const char *word, uint32_t n)
 static inline char *put_value(struct buf *out, char *to, const struct value *v,
                               struct time_iso_cache *cache)
 {
-    if (__builtin_expect(v->type == VALUE_STRING, 1)) {
-        if ((v->flags & (VALUE_CLEAN | VALUE_ESCAPED)) == 0)
-            return put_string(out, to, v->u.str, v->n);
-        to = room(out, to, (size_t)v->n + 2);
-        *to++ = '"';
-        to = put_bytes(to, v->u.str, v->n);
-        *to++ = '"';
-        return to;
-    }
+    if (__builtin_expect(v->type == VALUE_STRING, 1))
+        return put_quoted(out, room(out, to, (size_t)v->n + JSON_TEXT_SLACK), v->u.str, v->n,
+                          (v->flags & (VALUE_CLEAN | VALUE_ESCAPED)) != 0);
     if ((v->flags & VALUE_RAW) != 0 || v->type == VALUE_BIGNUM)
         return put_bytes(room(out, to, v->n), v->u.str, v->n);
     to = room(out, to, JSON_SCALAR_BYTES_MAX);
@@ -203,7 +205,23 @@ static inline const char *member_run(const struct member *m)
         if ((v->flags & (VALUE_CLEAN | VALUE_ESCAPED)) == 0 || v->u.str != at + 1) return NULL;
         return *at == '"' && at[1 + v->n] == '"' ? at + v->n + 2 : NULL;
     }
-    return (v->flags & VALUE_RAW) != 0 && v->u.str == at ? at + v->n : NULL;
+    if ((v->flags & VALUE_RAW) != 0) return v->u.str == at ? at + v->n : NULL;
+    if (m->key_n > BLOCK_BYTES - 16) return NULL; /* KEY_WIRE: these bytes are readable */
+    if (v->type == VALUE_BOOL)
+        return memcmp(at, v->u.yes ? "true" : "false", 4 + !v->u.yes) == 0 ? at + 4 + !v->u.yes
+                                                                           : NULL;
+    return v->type == VALUE_NIL && memcmp(at, "null", 4) == 0 ? at + 4 : NULL;
+}
+
+/* The usual member of a filtered event in one go: laid out key, string value. */
+static inline char *put_wired_string(struct buf *out, char *to, const struct member *m)
+{
+    const struct value *v = &m->val;
+    to = room(out, to, (size_t)m->key_n + 3 + v->n + JSON_TEXT_SLACK);
+    struct block wire = block_load(m->key - 1);
+    for (uint32_t i = 0; i < BLOCK_VECS; i++) vec_store(to + i * VEC_BYTES, wire.v[i]);
+    to += m->key_n + 3;
+    return put_quoted(out, to, v->u.str, v->n, (v->flags & (VALUE_CLEAN | VALUE_ESCAPED)) != 0);
 }
 
 /* The members with their commas; *comma tells whether the first needs one. Neighbours that
@@ -219,8 +237,11 @@ static inline char *put_members(struct buf *out, char *to, const struct map *map
         comma = true;
         const char *end = member_run(m), *from = m->key - 1;
         if (end == NULL) {
-            to = put_key(out, to, m);
-            to = put_value(out, to, &m->val, cache);
+            bool wired = (m->val.key_flags & KEY_WIRE) != 0 && m->key_n <= BLOCK_BYTES - 3;
+            if (__builtin_expect(wired && m->val.type == VALUE_STRING, 1))
+                to = put_wired_string(out, to, m);
+            else
+                to = put_value(out, put_key(out, to, m), &m->val, cache);
             continue;
         }
         while (i + 1 < map->n && map->at[i + 1].key == end + 2 && *end == ',') {
