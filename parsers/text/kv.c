@@ -19,6 +19,21 @@ static bool class_bytes_only(const struct kv_class *c)
     return c->range_n == 0 && c->others == c->negated;
 }
 
+/* Whether a has all of b; of non-ASCII characters, whether it has the same ranges. */
+static bool class_covers(const struct kv_class *a, const struct kv_class *b)
+{
+    for (int i = 0; i < 128; i++)
+        if (b->ascii[i] && !a->ascii[i]) return false;
+    if (b->others && !a->others) return false;
+    for (uint32_t i = 0; i < b->range_n; i++) {
+        bool found = false;
+        for (uint32_t k = 0; k < a->range_n && !found; k++)
+            found = a->range[k].from <= b->range[i].from && a->range[k].to >= b->range[i].to;
+        if (!found) return false;
+    }
+    return true;
+}
+
 err kv_compile(const struct kv_options *options, struct kv *out)
 {
     slice field = options->field_split.p == NULL ? SLICE(" ") : options->field_split;
@@ -30,18 +45,18 @@ err kv_compile(const struct kv_options *options, struct kv *out)
     err e = kv_class_parse(field, &out->field_split);
     if (e == ERR_OK) e = kv_class_parse(value, &out->value_split);
     if (e != ERR_OK) return e;
-    /* The key's class is the two texts one after the other, where "^" and ranges may mean
-     * something else than alone; that is how the filter builds it. */
+    if (out->field_split.negated || out->value_split.negated || out->field_split.intersected ||
+        out->value_split.intersected)
+        return ERR_UNSUPPORTED;
+    /* The key's class is the two texts one after the other, where a range may mean something
+     * else than in each alone; that is how the filter builds it. */
     char both[512];
     if (value.n + field.n > sizeof(both)) return ERR_LIMIT;
     memcpy(both, value.p, value.n);
     memcpy(both + value.n, field.p, field.n);
-    /* It stands behind a ^, so a leading one of its own is an ordinary character. */
-    slice stop = slice_make(both, value.n + field.n);
-    bool caret = both[0] == '^';
-    e = kv_class_parse(caret ? slice_from(stop, 1) : stop, &out->key_stop);
+    e = kv_class_parse(slice_make(both, value.n + field.n), &out->key_stop);
     if (e != ERR_OK) return e;
-    if (caret) out->key_stop.ascii['^'] = true;
+    if (!class_covers(&out->key_stop, &out->value_split)) return ERR_UNSUPPORTED;
     out->split_has_space = out->value_split.ascii[' '];
     out->bytes_only = class_bytes_only(&out->field_split) && class_bytes_only(&out->value_split) &&
                       class_bytes_only(&out->key_stop) && out->field_pattern.match_at == NULL &&

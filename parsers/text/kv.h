@@ -23,6 +23,7 @@ struct kv_class {
     bool ascii[128];
     bool negated; /* of non-ASCII characters; ascii[] is final */
     bool others;  /* all non-ASCII characters, before negation */
+    bool intersected;
     uint32_t range_n;
     struct {
         uint32_t from, to;
@@ -63,7 +64,8 @@ struct kv {
     uint8_t stop[256]; /* KV_STOP_ bits per byte */
 };
 
-/* Fails as kv_class_parse does. */
+/* Fails as kv_class_parse does; ERR_UNSUPPORTED too for splits that are negated or intersected, or
+ * that lose a character when the filter glues both into the class of a key ("a-" and "z"). */
 err kv_compile(const struct kv_options *options, struct kv *out) MUST_USE;
 
 struct kv_pair {

@@ -177,7 +177,10 @@ err kv_class_parse(slice text, struct kv_class *out)
         err e = class_item(out, &r);
         if (e != ERR_OK) return e;
     }
-    if (has_left) class_and(out, &left);
+    if (has_left) {
+        class_and(out, &left);
+        out->intersected = true;
+    }
     if (negated) {
         for (int i = 0; i < 128; i++) out->ascii[i] = !out->ascii[i];
         out->negated = true;
