@@ -1,0 +1,28 @@
+/*
+ * dfa.h - a leftmost-first automaton for a part without captures. Private to parsers/grok.
+ *
+ * It finds the end that ordered backtracking would try first among the ends whose next symbol is
+ * in the follow set: states are ordered lists of NFA threads, cut behind the first that matches.
+ * Matches are seen one symbol late, so that assertions about the next symbol can be decided.
+ * Immutable; any thread.
+ */
+#ifndef PARSERS_GROK_DFA_H
+#define PARSERS_GROK_DFA_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "parsers/grok/shape.h"
+
+#define DFA_FAIL UINT32_MAX          /* no end */
+#define DFA_UNKNOWN (UINT32_MAX - 1) /* \b beside a byte above ASCII: ask PCRE2 */
+
+struct dfa;
+
+/* The sequence from `first` up to, not including, `end`; NULL when it grows too large. */
+struct dfa *dfa_new(const struct shape *first, const struct shape *end, struct symbols follow);
+void dfa_free(struct dfa *);
+/* End of the part that starts at `at`, or one of the above. */
+uint32_t dfa_run(const struct dfa *, slice line, uint32_t at);
+uint32_t dfa_states(const struct dfa *);
+
+#endif
