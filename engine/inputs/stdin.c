@@ -10,7 +10,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
-#include "engine/plan/host.h"
+#include "engine/plan/host_field.h"
 #include "engine/plan/compiler.h"
 #include "engine/plan/plan.h"
 #include "engine/shard/feed.h"
@@ -20,8 +20,7 @@
 
 struct stdin_cfg {
     struct codec codec;
-    struct key host, hostname;
-    bool ecs;
+    struct host_field host;
 };
 
 struct stdin_state {
@@ -40,9 +39,7 @@ static const struct setting stdin_settings[] = {{0}};
 static err compile(void *cfg_, struct compiler *c)
 {
     struct stdin_cfg *cfg = cfg_;
-    cfg->ecs = compiler_is_ecs(c);
-    cfg->host = compile_key(c, SLICE("host"));
-    cfg->hostname = compile_key(c, SLICE("hostname"));
+    host_field_compile(&cfg->host, "hostname", c);
     return compile_codec(c, &cfg->codec, &c->common_input->codec, true);
 }
 
@@ -51,23 +48,10 @@ static void release(void *cfg)
     codec_release(&((struct stdin_cfg *)cfg)->codec);
 }
 
-/* host, or [host][hostname], where the event has none. */
 static void describe(struct feed *feed, struct batch *b, uint32_t from)
 {
     const struct stdin_state *s = (struct stdin_state *)feed;
-    const struct stdin_cfg *cfg = s->cfg;
-    for (uint32_t i = from; i < b->n; i++) {
-        struct event *ev = &b->event[i];
-        if (map_find(&ev->data, cfg->host.name, cfg->host.hash) != NULL) continue;
-        struct value name = value_string(host_name());
-        if (cfg->ecs) {
-            struct map *map = map_new(&b->arena);
-            map_reserve(map, &b->arena, 2);
-            map_append(map, &b->arena, cfg->hostname, name);
-            name = value_map(map);
-        }
-        map_append(&ev->data, &b->arena, cfg->host, name);
-    }
+    for (uint32_t i = from; i < b->n; i++) host_field_add(&s->cfg->host, b, &b->event[i]);
 }
 
 static void finish(struct stdin_state *s)
