@@ -104,7 +104,7 @@ bool lex_string(struct parser *p, struct config_value *out)
     slice raw;
     if (!quoted_span(p, quote, &raw))
         return config_parse_fail(p, quote == '"' ? "\"\\\"\", [^\"]" : "\"\\'\", [^']",
-                          "a closing quote for the string that starts here");
+                                 "a closing quote for the string that starts here");
     out->text = p->options.support_escapes ? unescape(p->heap, raw) : heap_dup(p->heap, raw);
     return true;
 }

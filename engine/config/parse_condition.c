@@ -168,7 +168,7 @@ static bool parse_right(struct parser *p, struct cond *cond)
     if (cond->type != COND_MATCH && cond->type != COND_NO_MATCH) return parse_rvalue(p, &cond->b);
     if (lex_string(p, &cond->b) || lex_regex(p, &cond->b)) return true;
     return config_parse_fail(p, "[ \\t\\r\\n], \"#\", '\"', \"'\", \"/\"",
-                      "a regular expression like /^a.*z$/");
+                             "a regular expression like /^a.*z$/");
 }
 
 static struct cond *parse_relation(struct parser *p)
@@ -211,7 +211,7 @@ static struct cond *parse_parens(struct parser *p)
     lex_skip(p);
     if (lex_take(p, ")")) return cond;
     config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"and\", \"or\", \"xor\", \"nand\", \")\"",
-               "')' or an operator");
+                      "')' or an operator");
     return NULL;
 }
 
@@ -225,7 +225,7 @@ static struct cond *parse_negation(struct parser *p, struct pos pos)
         struct config_value field;
         if (!lex_selector(p, &field)) {
             config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"(\", \"[\"",
-                       "'(' or a field like [name] after '!'");
+                              "'(' or a field like [name] after '!'");
             return NULL;
         }
         inner = cond_new(p, COND_TRUTHY, field.pos);

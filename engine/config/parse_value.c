@@ -21,7 +21,8 @@ bool parse_array(struct parser *p, struct config_value *out)
     while (!lex_take(p, "]")) {
         if (out->n > 0) {
             if (!lex_take(p, ","))
-                return config_parse_fail(p, "[ \\t\\r\\n], \"#\", \",\", \"]\"", "',' or ']' in the list");
+                return config_parse_fail(p, "[ \\t\\r\\n], \"#\", \",\", \"]\"",
+                                         "',' or ']' in the list");
             lex_skip(p);
         }
         out->u.list = room(p, out->u.list, out->n, &cap, sizeof(*out->u.list));
@@ -119,9 +120,10 @@ bool parse_value(struct parser *p, struct config_value *out)
 {
     if (!parse_enter(p)) return false;
     if (!parse_value_here(p, out))
-        return config_parse_fail(p, VALUE_TOKENS,
-                          "a value: a quoted string, a bare word of two letters or more, a number, "
-                          "a list or a hash");
+        return config_parse_fail(
+            p, VALUE_TOKENS,
+            "a value: a quoted string, a bare word of two letters or more, a number, "
+            "a list or a hash");
     parse_leave(p);
     return true;
 }
@@ -139,13 +141,13 @@ static bool parse_attribute(struct parser *p, struct ast_plugin *plugin, uint32_
         name = p->failed ? SLICE_NONE : lex_name(p);
         if (name.n == 0)
             return config_parse_fail(p, "[ \\t\\r\\n], \"#\", [A-Za-z0-9_-], '\"', \"'\", \"}\"",
-                              "an option name or '}'");
+                                     "an option name or '}'");
         name = heap_dup(p->heap, name);
     }
     lex_skip(p);
     if (!lex_take(p, "=>"))
         return config_parse_fail(p, "[A-Za-z0-9_-], [ \\t\\r\\n], \"#\", \"=>\"",
-                          "'=>' after the option name");
+                                 "'=>' after the option name");
     lex_skip(p);
     if (!parse_value(p, &val)) return false;
     option_merge(p, plugin, cap, name, pos, &val);
@@ -160,14 +162,16 @@ struct ast_plugin *parse_plugin_body(struct parser *p, slice name, struct pos po
     uint32_t cap = 0;
     bool separated = true;
     if (!lex_take(p, "{")) {
-        config_parse_fail(p, "[A-Za-z0-9_-], [ \\t\\r\\n], \"#\", \"{\"", "'{' after the plugin name");
+        config_parse_fail(p, "[A-Za-z0-9_-], [ \\t\\r\\n], \"#\", \"{\"",
+                          "'{' after the plugin name");
         return NULL;
     }
     if (!parse_enter(p)) return NULL;
     lex_skip(p);
     while (!lex_take(p, "}")) {
         if (!separated) {
-            config_parse_fail(p, "[ \\t\\r\\n], \"}\"", "white space between two options (no comma)");
+            config_parse_fail(p, "[ \\t\\r\\n], \"}\"",
+                              "white space between two options (no comma)");
             return NULL;
         }
         if (!parse_attribute(p, plugin, &cap)) return NULL;

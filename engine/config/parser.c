@@ -52,8 +52,9 @@ static bool parse_body(struct parser *p, struct ast_arm *arm)
     struct block_builder builder = {.block = arm->body};
     lex_skip(p);
     if (!lex_take(p, "{"))
-        return config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"and\", \"or\", \"xor\", \"nand\", \"{\"",
-                          "'{', or `and`/`or` and a further condition");
+        return config_parse_fail(p,
+                                 "[ \\t\\r\\n], \"#\", \"and\", \"or\", \"xor\", \"nand\", \"{\"",
+                                 "'{', or `and`/`or` and a further condition");
     return parse_statements(p, &builder);
 }
 
@@ -154,7 +155,7 @@ static bool parse_section(struct parser *p, struct block_builder *builders)
         break;
     }
     config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"input\", \"filter\", \"output\"",
-               "a section: input { }, filter { } or output { }");
+                      "a section: input { }, filter { } or output { }");
     uint32_t end = p->at;
     p->at = from;
     slice word = lex_name(p);

@@ -30,7 +30,7 @@ struct receipt {
 struct intake {
     int64_t credit_bytes; /* <= 0: stop receiving */
     int64_t window_bytes; /* credit when nothing is outstanding */
-    uint32_t waiting;                /* streams that hold bytes they could not hand on yet */
+    uint32_t waiting;     /* streams that hold bytes they could not hand on yet */
     bool stopped;         /* set by the source when it stopped for lack of credit */
     /* Called by the worker between batches, once there is credit again. Resuming at half the
      * window, not at the first free byte: waking for every receipt costs more than reading. */
