@@ -34,11 +34,12 @@ static uint32_t n_names;
 static void add_atom(struct buf *out, int depth);
 static void add_alternatives(struct buf *out, int depth);
 
-static void add_quantifier(struct buf *out)
+/* PCRE2 and Oniguruma differ in what a group holds after counted rounds that matched nothing. */
+static void add_quantifier(struct buf *out, bool names)
 {
     static const char *const list[] = {"*",  "+",   "?",     "*?",    "+?",     "??",   "*+",  "++",
                                        "?+", "{2}", "{1,2}", "{0,2}", "{1,3}?", "{2,}", "{,2}"};
-    if (below(3) == 0) buf_add_cstr(out, pick(list, ARRAY_LEN(list)));
+    if (below(3) == 0) buf_add_cstr(out, pick(list, names ? 9 : ARRAY_LEN(list)));
 }
 
 static void add_simple(struct buf *out)
@@ -78,6 +79,7 @@ static void add_group(struct buf *out, int depth)
 
 static void add_atom(struct buf *out, int depth)
 {
+    uint32_t names = n_names;
     if (depth > 0 && below(3) == 0) {
         add_group(out, depth);
     } else if (below(8) == 0) {
@@ -87,7 +89,7 @@ static void add_atom(struct buf *out, int depth)
         add_simple(out);
         /* A quantifier would bind to the last character of "ab" alone, as it should. */
     }
-    add_quantifier(out);
+    add_quantifier(out, n_names > names);
 }
 
 static void add_alternatives(struct buf *out, int depth)
@@ -176,6 +178,37 @@ static void compare(struct subject *s, slice line)
     if (want == 1) compare_spans(s, line, "program", spans);
 }
 
+static bool nullable(const struct regex_node *node)
+{
+    switch (node->kind) {
+    case NODE_LITERAL: return node->text.n == 0;
+    case NODE_SET: return false;
+    case NODE_REPEAT: return node->min == 0 || nullable(node->child);
+    case NODE_GROUP:
+    case NODE_ATOMIC: return nullable(node->child);
+    case NODE_SEQUENCE:
+        for (const struct regex_node *at = node->child; at != NULL; at = at->next)
+            if (!nullable(at)) return false;
+        return true;
+    case NODE_ALTERNATE:
+        for (const struct regex_node *at = node->child; at != NULL; at = at->next)
+            if (nullable(at)) return true;
+        return false;
+    default: return true;
+    }
+}
+
+/* Repeats of what may be empty: Oniguruma leaves the loop at the first empty round, PCRE2 only an
+ * endless one, and neither is more right. */
+static bool repeats_nothing(const struct regex_node *node)
+{
+    for (; node != NULL; node = node->next) {
+        if (node->kind == NODE_REPEAT && node->max > 1 && nullable(node->child)) return true;
+        if (repeats_nothing(node->child)) return true;
+    }
+    return false;
+}
+
 static bool subject_init(struct subject *s, slice pattern)
 {
     struct grok_error error;
@@ -183,12 +216,15 @@ static bool subject_init(struct subject *s, slice pattern)
     *s = (struct subject){.pattern = pattern};
     if (!oracle_init(&s->oracle, pattern, true)) return false;
     s->regex = regex_new(pattern, REGEX_DOT_ALL, &error);
-    if (s->regex == NULL) {
+    if (s->regex == NULL || repeats_nothing(regex_get_tree(s->regex)->root)) {
+        regex_free(s->regex);
         oracle_fini(&s->oracle);
         return false;
     }
     s->scratch = regex_scratch_new();
     s->program = program_new(regex_get_tree(s->regex), &why);
+    if (s->program == NULL && getenv("SPATE_GROK_WHY") != NULL)
+        print_message("no program for %s: %s\n", "this", buf_cstr(&why));
     s->program_scratch = program_scratch_new();
     buf_fini(&why);
     return true;
@@ -238,7 +274,7 @@ static void random_patterns(bool above_ascii, uint64_t seed)
     print_message("%u of %u expressions, %u programs, %u decided (%u by PCRE2), %u matches\n",
                   tried, (unsigned)rounds, programs, (unsigned)decided, (unsigned)undecided,
                   (unsigned)matched);
-    assert_true(tried > rounds / 2);
+    assert_true(tried > rounds / 3);
     assert_true(programs > tried / 4);
 }
 
