@@ -250,7 +250,7 @@ static uint32_t intern(struct maker *m, const uint32_t *threads, uint32_t n, uin
     for (; m->index[slot] != 0; slot = (slot + 1) & (m->index_slots - 1)) {
         const struct state *s = &m->state[m->index[slot] - 1];
         if (s->n == n && s->previous == previous &&
-            memcmp(m->pool + s->from, threads, n * sizeof(*threads)) == 0)
+            (n == 0 || memcmp(m->pool + s->from, threads, n * sizeof(*threads)) == 0))
             return m->index[slot] - 1;
     }
     uint32_t index = m->dfa->n_states;
@@ -259,7 +259,7 @@ static uint32_t intern(struct maker *m, const uint32_t *threads, uint32_t n, uin
         m->failed = true;
         return 0;
     }
-    memcpy(m->pool + m->n_pool, threads, n * sizeof(*threads));
+    if (n > 0) memcpy(m->pool + m->n_pool, threads, n * sizeof(*threads));
     m->state[index] = (struct state){m->n_pool, n, previous};
     m->n_pool += n;
     m->index[slot] = index + 1;

@@ -70,8 +70,7 @@ static bool single_byte(const struct shape *s, uint32_t *byte)
 
 static bool is_run(const struct shape *s)
 {
-    return s->kind == SHAPE_REPEAT && s->child->kind == SHAPE_SET &&
-           s->max == TREE_REPEAT_INFINITE && s->min <= 1;
+    return s->kind == SHAPE_REPEAT && s->run;
 }
 
 static bool covers_bytes(const struct symbols *set)
@@ -97,7 +96,7 @@ static slice text_of(struct lowerer *l, const struct shape *s)
  */
 static void lower_lazy(struct lowerer *l, const struct shape *s, struct follow follow, slice text)
 {
-    const struct symbols *set = &s->child->set;
+    const struct symbols *set = &s->set;
     bool ascii = !l->program->takes_utf8;
     struct symbols high_too = *set;
     if (ascii) high_too.w[2] = high_too.w[3] = ~0ULL;
@@ -119,7 +118,7 @@ static void lower_lazy(struct lowerer *l, const struct shape *s, struct follow f
 
 static void lower_greedy(struct lowerer *l, const struct shape *s, struct follow follow)
 {
-    const struct symbols *set = &s->child->set;
+    const struct symbols *set = &s->set;
     const struct run_set *run = run_set(l, set);
     bool sure = symbols_disjoint(*set, follow.set) || follow.accept;
     struct symbols all = symbols_all();
@@ -166,8 +165,8 @@ static struct follow follow_before(const struct shape *end, struct follow follow
 /* A run that a span operation does better than an automaton. */
 static bool worth_run(const struct shape *s, struct follow after)
 {
-    return is_run(s) && (!s->flattened || shape_unique(s, after)) &&
-           (symbols_disjoint(s->child->set, after.set) || after.accept);
+    return is_run(s) && (!s->flattened || shape_commits(s, after)) &&
+           (symbols_disjoint(s->set, after.set) || after.accept);
 }
 
 /* As far as an automaton can take it; at least one shape. */
@@ -274,7 +273,7 @@ static void lower_repeat(struct lowerer *l, const struct shape *s, struct follow
         refuse(l, "a counted repeat too long to write out");
         return;
     }
-    if (s->flattened && !shape_unique(s, follow)) {
+    if (s->flattened && !shape_commits(s, follow)) {
         refuse(l, "possessive runs in an ambiguous loop");
         return;
     }
@@ -291,7 +290,7 @@ static void lower_repeat(struct lowerer *l, const struct shape *s, struct follow
 /* Nobody may come back into the group: its first way is the only one. */
 static void lower_atomic(struct lowerer *l, const struct shape *s, struct follow follow)
 {
-    if (follow.accept || shape_unique(s->child, follow)) {
+    if (follow.accept || shape_commits(s->child, follow)) {
         struct shape child = *s->child;
         child.next = NULL;
         lower_list(l, &child, follow);
@@ -380,7 +379,7 @@ static void lower_list(struct lowerer *l, const struct shape *s, struct follow f
             s = lower_bytes(l, s);
             continue;
         }
-        bool plain = is_run(s) && (!s->flattened || shape_unique(s, after));
+        bool plain = is_run(s) && (!s->flattened || shape_commits(s, after));
         slice text = plain && s->lazy ? text_of(l, after.next) : SLICE_NONE;
         bool alone = s->next == NULL || s->next->captures;
         if (plain && (alone || text.n > 0 || worth_run(s, after))) {

@@ -469,6 +469,7 @@ static bool named_reference(struct parser *p, struct regex_node **out)
     int c = peek(p), open = peek_at(p, 1);
     if ((c != 'k' && c != 'g') || (open != '<' && open != '\'')) return false;
     *out = node_new(p, c == 'k' ? NODE_BACKREF : NODE_CALL);
+    (*out)->at--;
     p->at += 2;
     if (!take_reference(p, open == '<' ? '>' : '\'', *out)) *out = NULL;
     return true;

@@ -107,6 +107,7 @@ static uint32_t run(const struct op *op, slice line, uint32_t at)
     if (op->min > 0) {
         if (at >= line.n || !op->first->has[(unsigned char)line.p[at]]) return UINT32_MAX;
         at++;
+        while (at < line.n && ((unsigned char)line.p[at] & 0xc0) == 0x80) at++;
     }
     at = run_end(op->run, line, at);
     /* A lazy run has stopped at what must follow, or nothing can. */
@@ -119,9 +120,12 @@ static uint32_t run_last(const struct op *op, slice line, uint32_t at)
 {
     uint32_t end = run_end(op->run, line, at), least = at + op->min;
     if (end < least) return UINT32_MAX;
-    for (; end > least; end--)
-        if (symbols_has(op->set, symbol_at(line, end))) return end;
-    return symbols_has(op->set, symbol_at(line, end)) ? end : UINT32_MAX;
+    for (;; end--) {
+        uint32_t next = symbol_at(line, end);
+        bool inside = next >= 0x80 && next < 0xc0; /* of a character */
+        if (!inside && symbols_has(op->set, next)) return end;
+        if (end == least) return UINT32_MAX;
+    }
 }
 
 static uint32_t find(const struct op *op, slice line, uint32_t at)

@@ -93,17 +93,12 @@ static struct symbols ascii_symbols(struct ascii_set set)
     return (struct symbols){{set.w[0], set.w[1], 0, 0, 0}};
 }
 
-/* `run`: repeated without an upper bound, where characters need not be told from bytes. */
-static struct shape *set_shape(struct builder *b, const struct charset *set, bool run)
+static struct shape *set_shape(struct builder *b, const struct charset *set)
 {
     struct shape *shape = shape_new(b, SHAPE_SET);
     shape->set = ascii_symbols(set->ascii);
     if (set->high == HIGH_SOME) b->out->ascii_only = true;
     if (set->high != HIGH_ALL) return shape;
-    if (run) {
-        shape->set.w[2] = shape->set.w[3] = ~0ULL;
-        return shape;
-    }
     struct shape *either = shape_new(b, SHAPE_ALTERNATE);
     either->nullable = false;
     append(either, shape);
@@ -149,6 +144,33 @@ static struct shape *assert_shape(struct builder *b, const struct regex_node *no
     return shape;
 }
 
+/* A longer look ahead that must fail is kept as SHAPE_NEXT with a child until the list around it
+ * is known: it says nothing when the list cannot start the way it does. */
+static struct shape *long_look_shape(struct builder *b, const struct regex_node *node)
+{
+    if (node->mode != LOOK_NOT_AHEAD)
+        return refuse(b, node, "a look-around of more than one character");
+    struct shape *child = build(b, node->child);
+    if (child == NULL) return NULL;
+    if (child->nullable) return refuse(b, node, "a look-ahead that may be empty");
+    struct shape *shape = shape_new(b, SHAPE_NEXT);
+    shape->set = symbols_all();
+    shape->child = child;
+    return shape;
+}
+
+static bool looks_resolve(struct builder *b, const struct regex_node *node, struct shape *list)
+{
+    for (struct shape *at = list; at != NULL; at = at->next) {
+        if (at->kind != SHAPE_NEXT || at->child == NULL) continue;
+        struct symbols after = shape_first_list(at->next, symbols_all());
+        if (!symbols_disjoint(shape_first(at->child, symbols_all()), after))
+            return refuse(b, node, "a look-ahead of more than one character") != NULL;
+        at->child = NULL;
+    }
+    return true;
+}
+
 /* Only for one character; a character above ASCII is judged by its nearest byte. */
 static struct shape *look_shape(struct builder *b, const struct regex_node *node)
 {
@@ -164,7 +186,7 @@ static struct shape *look_shape(struct builder *b, const struct regex_node *node
     } else if (child->kind == NODE_LITERAL && child->text.n == 1 && !child->no_case) {
         symbols_add(&set, (unsigned char)child->text.p[0]);
     } else {
-        return refuse(b, node, "a look-around of more than one character");
+        return long_look_shape(b, node);
     }
     struct shape *shape = shape_new(b, behind ? SHAPE_PREVIOUS : SHAPE_NEXT);
     shape->set = negative ? symbols_minus(symbols_all(), set) : set;
@@ -181,9 +203,7 @@ static void flatten_branch(struct shape *repeat, struct shape **at, bool first)
     struct shape *branch = *at, *run = branch;
     bool possessive = run->kind == SHAPE_ATOMIC;
     if (possessive) run = run->child;
-    if (run->kind != SHAPE_REPEAT || run->min != 1 || run->max != TREE_REPEAT_INFINITE ||
-        run->lazy || run->child->kind != SHAPE_SET)
-        return;
+    if (run->kind != SHAPE_REPEAT || run->min != 1 || run->lazy || !run->run) return;
     repeat->flattened |= possessive || !first;
     struct shape *set = run->child;
     set->next = branch->next;
@@ -207,15 +227,17 @@ static struct shape *repeat_shape(struct builder *b, const struct regex_node *no
     repeat->min = node->min;
     repeat->max = node->max;
     repeat->lazy = node->mode == REPEAT_LAZY;
-    bool run = node->max == TREE_REPEAT_INFINITE && node->min <= 1;
-    if (node->child->kind == NODE_SET)
-        repeat->child = set_shape(b, node->child->set, run);
-    else
-        repeat->child = build(b, node->child);
-    if (repeat->child == NULL) return NULL;
+    bool endless = node->max == TREE_REPEAT_INFINITE && node->min <= 1;
+    repeat->child = build(b, node->child);
+    if (repeat->child == NULL || !looks_resolve(b, node, repeat->child)) return NULL;
     if (repeat->child->nullable && node->max != 1)
         return refuse(b, node, "a repeat of something that may be empty");
     if (node->max == 0) return shape_new(b, SHAPE_SEQUENCE);
+    repeat->run = endless && node->child->kind == NODE_SET;
+    if (repeat->run) {
+        repeat->set = ascii_symbols(node->child->set->ascii);
+        if (node->child->set->high == HIGH_ALL) repeat->set.w[2] = repeat->set.w[3] = ~0ULL;
+    }
     repeat->captures = repeat->child->captures;
     repeat->nullable = node->min == 0 || repeat->child->nullable;
     flatten(repeat);
@@ -234,6 +256,8 @@ static struct shape *list_shape(struct builder *b, const struct regex_node *node
     for (const struct regex_node *from = node->child; from != NULL; from = from->next) {
         struct shape *child = build(b, from);
         if (child == NULL) return NULL;
+        if (kind != SHAPE_SEQUENCE && child->kind == SHAPE_NEXT && !looks_resolve(b, node, child))
+            return NULL;
         shape->captures |= child->captures;
         if (kind == SHAPE_SEQUENCE)
             shape->nullable &= child->nullable;
@@ -243,6 +267,9 @@ static struct shape *list_shape(struct builder *b, const struct regex_node *node
         *at = kind == SHAPE_SEQUENCE && child->kind == SHAPE_SEQUENCE ? child->child : child;
         while (*at != NULL) at = &(*at)->next;
     }
+    if (kind == SHAPE_SEQUENCE && shape->child != NULL && shape->child->next == NULL)
+        return shape->child;
+    if (kind == SHAPE_SEQUENCE && !looks_resolve(b, node, shape->child)) return NULL;
     return shape;
 }
 
@@ -251,6 +278,7 @@ static struct shape *wrap_shape(struct builder *b, const struct regex_node *node
 {
     struct shape *child = build(b, node->child);
     if (child == NULL) return NULL;
+    if (child->kind == SHAPE_NEXT && !looks_resolve(b, node, child)) return NULL;
     if (kind == SHAPE_SEQUENCE) return child;
     struct shape *shape = shape_new(b, kind);
     shape->child = child;
@@ -265,7 +293,7 @@ static struct shape *build(struct builder *b, const struct regex_node *node)
     switch (node->kind) {
     case NODE_EMPTY: return shape_new(b, SHAPE_SEQUENCE);
     case NODE_LITERAL: return literal_shape(b, node);
-    case NODE_SET: return set_shape(b, node->set, false);
+    case NODE_SET: return set_shape(b, node->set);
     case NODE_SEQUENCE: return list_shape(b, node, SHAPE_SEQUENCE);
     case NODE_ALTERNATE: return list_shape(b, node, SHAPE_ALTERNATE);
     case NODE_REPEAT: return repeat_shape(b, node);
@@ -291,6 +319,8 @@ bool shape_build(const struct regex_tree *tree, struct shape_tree *out, struct b
     ASSERT(out->heap != NULL);
     struct builder b = {out, tree, why};
     struct shape *root = build(&b, tree->root);
+    if (root != NULL && root->kind == SHAPE_NEXT && !looks_resolve(&b, tree->root, root))
+        root = NULL;
     if (root == NULL) {
         shape_free(out);
         return false;
@@ -405,6 +435,21 @@ bool shape_unique(const struct shape *s, struct follow follow)
     }
 }
 
+static bool prefers_to_consume(const struct shape *s)
+{
+    if (s->kind == SHAPE_REPEAT && s->lazy && s->min != s->max) return false;
+    for (const struct shape *at = s->child; at != NULL; at = at->next) {
+        if (s->kind == SHAPE_ALTERNATE && at->nullable && at->next != NULL) return false;
+        if (!prefers_to_consume(at)) return false;
+    }
+    return true;
+}
+
+bool shape_commits(const struct shape *s, struct follow follow)
+{
+    return prefers_to_consume(s) && shape_unique(s, follow);
+}
+
 bool shape_atomics_plain(const struct shape *s, struct follow follow)
 {
     switch (s->kind) {
@@ -417,11 +462,11 @@ bool shape_atomics_plain(const struct shape *s, struct follow follow)
             if (!shape_atomics_plain(at, follow)) return false;
         return true;
     case SHAPE_REPEAT:
-        if (s->flattened && !shape_unique(s, follow)) return false;
+        if (s->flattened && !shape_commits(s, follow)) return false;
         return shape_atomics_plain(s->child, round_follow(s, follow));
     case SHAPE_ATOMIC:
         /* When the match ends here nobody could come back into the group. */
-        if (!follow.accept && !shape_unique(s->child, follow)) return false;
+        if (!follow.accept && !shape_commits(s->child, follow)) return false;
         return shape_atomics_plain(s->child, follow);
     case SHAPE_GROUP: return shape_atomics_plain(s->child, follow);
     default: return true;

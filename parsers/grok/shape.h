@@ -52,6 +52,7 @@ enum shape_kind {
 struct shape {
     enum shape_kind kind;
     bool lazy;
+    bool run;       /* an endless repeat of one set, whose bytes are in `set` */
     bool flattened; /* a repeat made plain, as only holds when it is unambiguous */
     bool captures;  /* a group is inside */
     bool nullable;
@@ -85,6 +86,11 @@ struct symbols shape_first_list(const struct shape *s, struct symbols follow);
 struct symbols shape_bytes(const struct shape *s);
 /* At most one way to match from a position, when what follows is as given. */
 bool shape_unique(const struct shape *s, struct follow follow);
+/*
+ * Unique, and the way tried first is the one: choices prefer to consume. Then an atomic group,
+ * which commits to its first way before it sees what follows, commits to the right one.
+ */
+bool shape_commits(const struct shape *s, struct follow follow);
 /* Atomic groups inside change nothing, when what follows is as given. */
 bool shape_atomics_plain(const struct shape *s, struct follow follow);
 bool shape_nullable_list(const struct shape *s);
