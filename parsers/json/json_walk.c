@@ -73,8 +73,12 @@ static int walk_string(struct json_reader *r, slice *body, bool *escaped)
             r->at++;
             return JSON_OK;
         }
-        if (r->token[r->at] != '\\' || !escape_is_good(r->text.p + at))
-            return fail(r, r->at, JSON_STRING);
+        if (r->token[r->at] != '\\') return fail(r, r->at, JSON_STRING);
+        if (!escape_is_good(r->text.p + at)) {
+            /* Cut rather than wrong when the end, not a quote, comes before the escape's. */
+            uint32_t end = at + (r->text.p[at + 1] == 'u' ? 6 : 2);
+            return fail(r, r->at + (r->position[r->at + 1] < end), JSON_STRING);
+        }
         *escaped = true;
     }
 }

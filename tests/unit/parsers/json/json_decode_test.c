@@ -276,11 +276,19 @@ static void test_status(void **state)
         const char *text;
         int status;
         uint32_t at;
-    } cases[] = {{"{\"a\":01}", JSON_NUMBER, 5},      {"{\"a\":x}", JSON_SYNTAX, 5},
-                 {"{\"a\":\"\\q\"}", JSON_STRING, 6}, {"{\"a\":\"\t\"}", JSON_STRING, 6},
-                 {"{\"a\":1", JSON_CUT, 6},           {"{\"a\":\"b", JSON_CUT, 7},
-                 {"{\"a\":1} x", JSON_TRAILING, 8},   {"{\"a\":\"\xff\"}", JSON_UTF8, 6},
-                 {"{\"\xc3\":1}", JSON_UTF8, 2},      {"\"\xe2\x82", JSON_UTF8, 1}};
+    } cases[] = {{"{\"a\":01}", JSON_NUMBER, 5},
+                 {"{\"a\":x}", JSON_SYNTAX, 5},
+                 {"{\"a\":\"\\q\"}", JSON_STRING, 6},
+                 {"{\"a\":\"\t\"}", JSON_STRING, 6},
+                 {"{\"a\":1", JSON_CUT, 6},
+                 {"{\"a\":\"b", JSON_CUT, 7},
+                 {"\"\\", JSON_CUT, 2},
+                 {"\"\\u12", JSON_CUT, 5},
+                 {"\"\\u12\"", JSON_STRING, 5},
+                 {"{\"a\":1} x", JSON_TRAILING, 8},
+                 {"{\"a\":\"\xff\"}", JSON_UTF8, 6},
+                 {"{\"\xc3\":1}", JSON_UTF8, 2},
+                 {"\"\xe2\x82", JSON_UTF8, 1}};
     EACH_LEVEL(level)
     for (uint32_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         assert_int_equal(decode_status(slice_from_cstr(cases[i].text), '"', JSON_WHOLE),
@@ -465,7 +473,7 @@ static void test_lines(void **state)
         check_lines("{\"a\":1}\r\n{\"a\":1}\n", "{\"a\":1} {\"a\":1} ", JSON_FIRST);
         check_lines("{\"a\":\"\n{\"b\":1}\n", "-2 {\"b\":1} ", JSON_FIRST);
         check_lines("{\"a\":\n1}\n{\"b\":1}\n", "-2 1 {\"b\":1} ", JSON_FIRST);
-        check_lines("{\"a\":1}\"\n{\"b\":1}\n\"\\\n1\n", "{\"a\":1} {\"b\":1} -5 1 ", JSON_FIRST);
+        check_lines("{\"a\":1}\"\n{\"b\":1}\n\"\\\n1\n", "{\"a\":1} {\"b\":1} -2 1 ", JSON_FIRST);
         check_lines("{\"a\":1},x\n2", "-9 2 ", JSON_WHOLE);
         check_lines("{\"a\":1},x\n2", "{\"a\":1} 2 ", JSON_FIRST);
         check_lines("x\n\xff\n{\"a\":\"\xc3\"}\n{\"a\":\"\xc3\xa9\"}\n\"\xe2\n\x82\"\n1",
