@@ -73,8 +73,12 @@ static int walk_string(struct json_reader *r, slice *body, bool *escaped)
             r->at++;
             return JSON_OK;
         }
-        if (r->token[r->at] != '\\' || !escape_is_good(r->text.p + at))
-            return fail(r, r->at, JSON_STRING);
+        if (r->token[r->at] != '\\') return fail(r, r->at, JSON_STRING);
+        if (!escape_is_good(r->text.p + at)) {
+            /* Cut rather than wrong when the end, not a quote, comes before the escape's. */
+            uint32_t end = at + (r->text.p[at + 1] == 'u' ? 6 : 2);
+            return fail(r, r->at + (r->position[r->at + 1] < end), JSON_STRING);
+        }
         *escaped = true;
     }
 }
@@ -293,23 +297,35 @@ static void object_settle(struct json_reader *r, struct map *map, uint32_t depth
 #define TOKENS_KEY 0x3a2222ull
 #define TOKENS_STRING 0x22223a2222ull
 
+/* What does not change while a text is walked, in registers: the compiler cannot know that the
+ * members it stores are no part of the reader. */
+struct view {
+    const uint8_t *token;
+    const uint32_t *position;
+    const char *text;
+};
+
+static inline struct view view_of(const struct json_reader *r)
+{
+    return (struct view){r->token, r->position, r->text.p};
+}
+
 /* The value of a member and the ',' or '}' behind it, which is left in *next. `tokens` are
  * those from the member's key on, or 0 when *at is at the value. *at is where r->at would be:
  * a register, because going through memory from member to member costs more than the walk. */
-static inline __attribute__((always_inline)) int walk_member_value(struct json_reader *r,
-                                                                   uint32_t *at, uint64_t tokens,
-                                                                   struct value *val,
-                                                                   uint32_t depth, uint8_t *next)
+static inline __attribute__((always_inline)) int
+walk_member_value(struct json_reader *r, const struct view *view, uint32_t *at, uint64_t tokens,
+                  struct value *val, uint32_t depth, uint8_t *next)
 {
     int status = JSON_OK;
     uint8_t first = (uint8_t)(tokens >> 24);
     if (__builtin_expect((tokens & 0xffffffffff) == TOKENS_STRING, 1)) {
-        const uint32_t *position = r->position + *at;
+        const uint32_t *position = view->position + *at;
         uint32_t from = position[3] + 1;
         val->type = VALUE_STRING;
         val->flags = VALUE_CLEAN;
         val->n = position[4] - from;
-        val->u.str = r->text.p + from;
+        val->u.str = view->text + from;
         *at += 5;
         *next = (uint8_t)(tokens >> 40);
     } else if ((first >= '0' && first <= '9') || first == '-') {
@@ -387,24 +403,26 @@ static int walk_shape(struct json_reader *r, struct map *map, uint32_t depth, ui
     const struct json_shape *shape = &r->shape;
     uint32_t want = r->members_hint > shape->n ? r->members_hint : shape->n;
     map_reserve(map, r->arena, want);
-    uint32_t at = r->at;
+    const struct view view = view_of(r);
+    uint32_t at = r->at, shape_n = shape->n;
     int status = JSON_OK;
-    for (uint32_t i = 0; i < shape->n; i++) {
+    struct member *m = map->at;
+    for (uint32_t i = 0; i < shape_n; i++, m++) {
         need_at(r, &at);
-        uint64_t tokens = load64(r->token + at);
-        const uint32_t *position = r->position + at;
+        uint64_t tokens = load64(view.token + at);
+        const uint32_t *position = view.position + at;
         if ((tokens & 0xffffff) != TOKENS_KEY) break;
-        const char *key = r->text.p + position[0] + 1;
+        const char *key = view.text + position[0] + 1;
         uint32_t n = position[1] - position[0] - 1;
         if (n != shape->at[i].key_n || !key_equal(key, shape->at[i].key, n)) break;
-        struct member *m = &map->at[map->n++];
+        map->n = i + 1;
         m->key = key;
         m->key_n = n;
         m->hash = shape->at[i].hash;
         bool compact = position[2] == position[1] + 1;
         m->val.key_flags = compact ? KEY_WIRE | KEY_QUOTED : KEY_QUOTED;
         if (__builtin_expect(map->cap > MAP_SCAN_MAX, 0)) map_index_add(map, i);
-        status = walk_member_value(r, &at, tokens, &m->val, depth, next);
+        status = walk_member_value(r, &view, &at, tokens, &m->val, depth, next);
         if (status != JSON_OK || *next == '}') break;
     }
     r->at = at;
@@ -432,6 +450,7 @@ static inline int walk_key(struct json_reader *r, uint32_t *at, uint64_t *tokens
 static int walk_members(struct json_reader *r, struct map *map, uint32_t depth)
 {
     uint64_t seen[4] = {0};
+    const struct view view = view_of(r);
     uint32_t at = r->at;
     uint8_t next = ',';
     for (uint32_t i = 0; i < map->n; i++) {
@@ -446,7 +465,7 @@ static int walk_members(struct json_reader *r, struct map *map, uint32_t depth)
         if (status != JSON_OK) return status;
         struct value *val = member_place(r, map, &key, seen, depth);
         if (val == NULL) return fail(r, at, JSON_MEMBERS);
-        status = walk_member_value(r, &at, tokens, val, depth, &next);
+        status = walk_member_value(r, &view, &at, tokens, val, depth, &next);
         if (status != JSON_OK) return status;
     }
     r->at = at;

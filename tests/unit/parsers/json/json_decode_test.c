@@ -276,11 +276,19 @@ static void test_status(void **state)
         const char *text;
         int status;
         uint32_t at;
-    } cases[] = {{"{\"a\":01}", JSON_NUMBER, 5},      {"{\"a\":x}", JSON_SYNTAX, 5},
-                 {"{\"a\":\"\\q\"}", JSON_STRING, 6}, {"{\"a\":\"\t\"}", JSON_STRING, 6},
-                 {"{\"a\":1", JSON_CUT, 6},           {"{\"a\":\"b", JSON_CUT, 7},
-                 {"{\"a\":1} x", JSON_TRAILING, 8},   {"{\"a\":\"\xff\"}", JSON_UTF8, 6},
-                 {"{\"\xc3\":1}", JSON_UTF8, 2},      {"\"\xe2\x82", JSON_UTF8, 1}};
+    } cases[] = {{"{\"a\":01}", JSON_NUMBER, 5},
+                 {"{\"a\":x}", JSON_SYNTAX, 5},
+                 {"{\"a\":\"\\q\"}", JSON_STRING, 6},
+                 {"{\"a\":\"\t\"}", JSON_STRING, 6},
+                 {"{\"a\":1", JSON_CUT, 6},
+                 {"{\"a\":\"b", JSON_CUT, 7},
+                 {"\"\\", JSON_CUT, 2},
+                 {"\"\\u12", JSON_CUT, 5},
+                 {"\"\\u12\"", JSON_STRING, 5},
+                 {"{\"a\":1} x", JSON_TRAILING, 8},
+                 {"{\"a\":\"\xff\"}", JSON_UTF8, 6},
+                 {"{\"\xc3\":1}", JSON_UTF8, 2},
+                 {"\"\xe2\x82", JSON_UTF8, 1}};
     EACH_LEVEL(level)
     for (uint32_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         assert_int_equal(decode_status(slice_from_cstr(cases[i].text), '"', JSON_WHOLE),
@@ -465,13 +473,62 @@ static void test_lines(void **state)
         check_lines("{\"a\":1}\r\n{\"a\":1}\n", "{\"a\":1} {\"a\":1} ", JSON_FIRST);
         check_lines("{\"a\":\"\n{\"b\":1}\n", "-2 {\"b\":1} ", JSON_FIRST);
         check_lines("{\"a\":\n1}\n{\"b\":1}\n", "-2 1 {\"b\":1} ", JSON_FIRST);
-        check_lines("{\"a\":1}\"\n{\"b\":1}\n\"\\\n1\n", "{\"a\":1} {\"b\":1} -5 1 ", JSON_FIRST);
+        check_lines("{\"a\":1}\"\n{\"b\":1}\n\"\\\n1\n", "{\"a\":1} {\"b\":1} -2 1 ", JSON_FIRST);
         check_lines("{\"a\":1},x\n2", "-9 2 ", JSON_WHOLE);
         check_lines("{\"a\":1},x\n2", "{\"a\":1} 2 ", JSON_FIRST);
         check_lines("x\n\xff\n{\"a\":\"\xc3\"}\n{\"a\":\"\xc3\xa9\"}\n\"\xe2\n\x82\"\n1",
                     "-3 -6 -6 {\"a\":\"\xc3\xa9\"} -6 -6 1 ", JSON_FIRST);
         check_lines("\\\n\"a\"\n1\\\n2", "-3 \"a\" -4 2 ", JSON_FIRST);
     }
+}
+
+/* Events that share their keys with the one before, up to a point: the answer is that of a
+ * reader that never saw another event. */
+static void test_shapes(void **state)
+{
+    (void)state;
+    struct buf text = {0}, got = {0}, want = {0};
+    struct prng prng;
+    prng_seed(&prng, 9);
+    EACH_LEVEL(level)
+    for (uint32_t round = 0; round < 60; round++) {
+        text.n = got.n = want.n = 0;
+        uint32_t base = 1 + (uint32_t)prng_below(&prng, round % 4 == 0 ? 90 : 20);
+        for (int line = 0; line < 12; line++) {
+            uint32_t n = prng_below(&prng, 3) == 0 ? (uint32_t)prng_below(&prng, base + 3) : base;
+            buf_add_byte(&text, '{');
+            for (uint32_t i = 0; i < n; i++) {
+                uint32_t name = prng_below(&prng, 20) == 0 ? (uint32_t)prng_below(&prng, base) : i;
+                buf_printf(&text, "%s\"%s%u\":%u", i == 0 ? "" : ",",
+                           name % 7 == 3 ? "a_key_of_more_than_32_bytes_in_all_" : "k", name, i);
+            }
+            buf_add_cstr(&text, "}\n");
+        }
+        slice lines = padded(buf_slice(&text), '"');
+        struct json_line line;
+        json_lines_begin(&reader, lines, JSON_WHOLE, &arena);
+        while (json_lines_next(&reader, &line)) {
+            struct json_reader fresh;
+            struct value v;
+            json_reader_init(&fresh);
+            assert_int_equal(line.status, JSON_OK);
+            assert_true(json_decode_copy(&fresh, line.text, JSON_WHOLE, &arena, &v) > 0);
+            value_json(&line.value, &got);
+            value_json(&v, &want);
+            for (uint32_t i = 0; i < v.u.map->n; i++) {
+                struct member *m = &v.u.map->at[i];
+                assert_ptr_equal(map_find(line.value.u.map, slice_make(m->key, m->key_n), m->hash),
+                                 &line.value.u.map->at[i]);
+            }
+            json_reader_fini(&fresh);
+        }
+        assert_slice_equal(buf_slice(&got), buf_slice(&want));
+        free((char *)lines.p);
+        arena_reset(&arena);
+    }
+    buf_fini(&text);
+    buf_fini(&got);
+    buf_fini(&want);
 }
 
 /* Whatever bytes the lines hold, each gives what it gives alone, at every level. */
@@ -557,11 +614,11 @@ static void test_index_equal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),       cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_status),     cmocka_unit_test(test_first),
-        cmocka_unit_test(test_flags),      cmocka_unit_test(test_duplicates),
-        cmocka_unit_test(test_bounds),     cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_lines),      cmocka_unit_test(test_lines_random),
-        cmocka_unit_test(test_index_equal)};
+        cmocka_unit_test(test_good),   cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_status), cmocka_unit_test(test_first),
+        cmocka_unit_test(test_flags),  cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_bounds), cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_lines),  cmocka_unit_test(test_lines_random),
+        cmocka_unit_test(test_shapes), cmocka_unit_test(test_index_equal)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
