@@ -135,7 +135,7 @@ static void expect_error(const struct buf *text, const struct lumberjack_limits 
         struct buf got = {0};
         const char *reason = NULL;
         int r = run(buf_slice(text), bytes ? UINT32_MAX : 0, limits, &got, &reason);
-        assert_int_equal(r, error);
+        if (r != error) fail_msg("%s: %d (%s)", reason_wanted, r, reason == NULL ? "" : reason);
         assert_string_equal(reason, reason_wanted);
         buf_fini(&got);
     }
