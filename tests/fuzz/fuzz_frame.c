@@ -52,6 +52,7 @@ static void gunzip(slice text, uint32_t cut, struct buf *out)
 {
     struct gzip_stream *s = gzip_stream_new(GZIP_GZIP, 20000);
     slice pieces[] = {slice_part(text, 0, cut), slice_from(text, cut)};
+    size_t before = out->n;
     int r = 0;
     for (int i = 0; i < 2 && r >= 0; i++) {
         do {
@@ -61,6 +62,9 @@ static void gunzip(slice text, uint32_t cut, struct buf *out)
             buf_add(out, room, made);
         } while (r == GZIP_FULL);
     }
+    /* How much of a damaged stream comes out before the error is seen may differ. */
+    if (r < 0) out->n = before;
+    buf_printf(out, "%d %d", r, gzip_stream_trailing(s));
     gzip_stream_free(s);
 }
 
