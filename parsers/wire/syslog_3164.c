@@ -7,6 +7,7 @@
  */
 #include <smmintrin.h>
 
+#include "parsers/wire/clear.h"
 #include "parsers/wire/syslog.h"
 #include "parsers/wire/syslog_host.h"
 
@@ -430,7 +431,7 @@ static uint32_t priority_plain(slice text, uint32_t at, struct syslog_fields *ou
 static bool parse_at(slice text, uint32_t at, enum syslog_dialect dialect,
                      struct syslog_fields *out)
 {
-    *out = (struct syslog_fields){0};
+    clear_small(out, sizeof(*out));
     uint32_t after = priority_plain(text, at, out);
     if (after == 0) after = priority_end(text, at, out);
     if (after == 0) return false;
