@@ -84,6 +84,18 @@ static bool member_begin(struct gzip_stream *s, slice *in)
     return s->inside = true;
 }
 
+/* At the end of a stream the inflater may still hold whole bytes in its bit buffer. Those that
+ * came from this input go back to it; older ones are gone, but known to be trailing. */
+static uint32_t overread_return(struct gzip_stream *s, uint32_t used)
+{
+    uint32_t held = (uint32_t)s->isal.read_in_length / 8;
+    s->isal.read_in_length = 0;
+    s->isal.read_in = 0;
+    if (held <= used) return held;
+    s->trailing = true;
+    return used;
+}
+
 /* One call of the inflater; adds to *n. */
 static int member_run(struct gzip_stream *s, slice *in, char *out, uint32_t cap, uint32_t *n)
 {
@@ -99,7 +111,9 @@ static int member_run(struct gzip_stream *s, slice *in, char *out, uint32_t cap,
     uint32_t given = s->isal.avail_out;
     int r = isal_inflate(&s->isal);
     uint32_t made = given - s->isal.avail_out;
-    *in = slice_from(*in, in->n - s->isal.avail_in);
+    uint32_t used = in->n - s->isal.avail_in;
+    if (s->isal.block_state == ISAL_BLOCK_FINISH) used -= overread_return(s, used);
+    *in = slice_from(*in, used);
     if (allowed == 0 && made > 0)
         return stream_fail(s, ERR_LIMIT, "compressed data: inflates beyond the limit");
     *n += made;

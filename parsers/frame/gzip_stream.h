@@ -36,7 +36,8 @@ int gzip_stream_run(struct gzip_stream *s, slice *in, char *out, uint32_t cap,
                     uint32_t *n) MUST_USE;
 /* After an error, a static text. */
 const char *gzip_stream_reason(const struct gzip_stream *s);
-/* Whether junk followed the last gzip member. */
+/* Whether junk followed the last gzip member; of the other kinds, whether bytes behind the end were
+ * taken from an earlier input (those of the last are left in *in). */
 bool gzip_stream_trailing(const struct gzip_stream *s);
 /* True between streams: the input may end here without loss. */
 bool gzip_stream_at_end(const struct gzip_stream *s);

@@ -139,7 +139,8 @@ static int frame_inflate(struct lumberjack *l, slice body)
         uint64_t size = (uint64_t)blob->size * 2;
         if (blob->size < max) l->inflated = blob_bigger(blob, size > max ? max : (uint32_t)size);
     }
-    if (body.n > 0) return frame_fail(l, ERR_FRAME, "bytes after the compressed data");
+    if (body.n > 0 || gzip_stream_trailing(l->gzip))
+        return frame_fail(l, ERR_FRAME, "bytes after the compressed data");
     l->inflated_bytes += l->inflated->used;
     l->inner = slice_make(l->inflated->data, l->inflated->used);
     return 1;

@@ -7,6 +7,7 @@
  */
 #include <smmintrin.h>
 
+#include "parsers/wire/clear.h"
 #include "parsers/wire/syslog.h"
 #include "parsers/wire/syslog_host.h"
 
@@ -212,6 +213,20 @@ static uint32_t program_run_end(slice text, uint32_t i)
     return i;
 }
 
+/* End of the digits at i, without a branch per digit for the common short number. */
+static uint32_t digits_end(slice text, uint32_t i)
+{
+    if (i + 16 <= text.n) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(text.p + i));
+        __m128i x = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+        __m128i digit = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(9)), x);
+        uint32_t stop = (uint32_t)_mm_movemask_epi8(digit) ^ 0xffff;
+        if (stop != 0) return i + (uint32_t)__builtin_ctz(stop);
+    }
+    while (is_digit(at_or_nul(text, i))) i++;
+    return i;
+}
+
 /* text.p[i] is the space after host or timestamp: an optional " program[pid]:", then " message". */
 static void program_message(slice text, uint32_t i, struct syslog_fields *out)
 {
@@ -224,10 +239,9 @@ static void program_message(slice text, uint32_t i, struct syslog_fields *out)
         out->program = span(text, from, end - 1);
         out->message = span(text, end + 1, text.n);
     } else if (stop == '[' && end > from) {
-        uint32_t at = end + 1;
-        if (at_or_nul(text, at) == '0') return;
-        while (is_digit(at_or_nul(text, at))) at++;
-        if (at == end + 1 || at + 3 > text.n || memcmp(text.p + at, "]: ", 3) != 0) return;
+        uint32_t at = digits_end(text, end + 1);
+        if (at == end + 1 || text.p[end + 1] == '0' || text.n - at < 3) return;
+        if (memcmp(text.p + at, "]: ", 3) != 0) return;
         out->program = span(text, from, end);
         out->pid = span(text, end + 1, at);
         out->message = span(text, at + 3, text.n);
@@ -391,11 +405,35 @@ static uint32_t priority_end(slice text, uint32_t at, struct syslog_fields *out)
     return i + 1;
 }
 
+/* The same for one to three digits with eight bytes to load: no branch depends on how many. The
+ * digits are moved to the top of a word, so that absent ones are zero. */
+static uint32_t priority_plain(slice text, uint32_t at, struct syslog_fields *out)
+{
+    if (text.n - at < 8) return 0;
+    uint32_t word;
+    memcpy(&word, text.p + at + 1, 4);
+    uint32_t digits = word - 0x30303030u;
+    uint32_t marks = word ^ 0x3e3e3e3eu; /* zero where '>' is */
+    marks = (marks - 0x01010101u) & ~marks & 0x80808080u;
+    if (marks == 0) return 0;
+    uint32_t n = (uint32_t)__builtin_ctz(marks) / 8;
+    if (n == 0 || n > 3) return 0;
+    digits = digits << 8 << (8 * (3 - n));
+    /* All bytes at most 9: adding 0x76 carries none into its top bit. */
+    if (((digits + 0x76767676u) | digits) & 0x80808080u) return 0;
+    uint32_t first = (word & 0xff) - '0';
+    if (first == 0) return 0;
+    out->priority = (digits >> 8 & 0xff) * 100 + (digits >> 16 & 0xff) * 10 + (digits >> 24);
+    out->priority_text = span(text, at + 1, at + 1 + n);
+    return at + 2 + n;
+}
+
 static bool parse_at(slice text, uint32_t at, enum syslog_dialect dialect,
                      struct syslog_fields *out)
 {
-    *out = (struct syslog_fields){0};
-    uint32_t after = priority_end(text, at, out);
+    clear_small(out, sizeof(*out));
+    uint32_t after = priority_plain(text, at, out);
+    if (after == 0) after = priority_end(text, at, out);
     if (after == 0) return false;
     return fast_parse(text, after, out) || careful_parse(text, after, dialect, out);
 }
