@@ -309,8 +309,9 @@ class Sink:
     def close(self):
         if self.process.poll() is None:
             self.process.terminate()
-        self.process.wait()
+        code = self.process.wait()
         self.process.stdout.close()
+        assert code == 0, "the sink ended with %d" % code
         if not os.environ.get("SPATE_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
 

@@ -47,6 +47,8 @@ static void line_add(struct corpus *c, const struct options *opt, struct buf *li
     char prefix[16] = "";
     if (opt->pad_bytes > 0) line_pad(line, opt->pad_bytes, marks);
     if (opt->octet_counted) snprintf(prefix, sizeof(prefix), "%zu ", line->n);
+    /* Places are 32 bits wide; a corpus has no business beyond that. */
+    ASSERT(c->text.n + line->n < UINT32_MAX - sizeof(prefix));
     to->at = (uint32_t)c->text.n;
     buf_add_cstr(&c->text, prefix);
     to->number_at =

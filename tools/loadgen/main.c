@@ -58,6 +58,7 @@ int main(int argc, char **argv)
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
     corpus_init(&corpus, &opt);
+    if (opt.once) opt.events_max = corpus.lines_n;
     e = opt.udp ? send_udp(&corpus, &opt, &result) : send_tcp(&corpus, &opt, &result);
     if (e != ERR_OK) {
         fprintf(stderr, "loadgen: %s\n", strerror(errno));

@@ -16,7 +16,7 @@ static const char usage[] =
     "usage: loadgen --to HOST:PORT [options]\n"
     "  --udp                 datagrams instead of a TCP stream\n"
     "  --workload NAME       rfc3164 (default), rfc5424, apache, ndjson, short\n"
-    "  --file PATH           replay this file's lines\n"
+    "  --file PATH           replay this file's lines, once unless told otherwise\n"
     "  --octet-counted       RFC 6587 octet counting instead of newlines (TCP)\n"
     "  --connections N       connections or UDP sockets (1)\n"
     "  --events N            stop after N lines\n"
@@ -28,7 +28,7 @@ static const char usage[] =
     "  --pad BYTES           pad or cut every line to this length\n"
     "  --no-marker           leave seq=NNNNNNNNNNNN out of the lines\n"
     "  --first N             number of the first line (0)\n"
-    "  --corpus-lines N      different lines prepared in memory (32768)\n"
+    "  --corpus-lines N      different lines prepared in memory (32768; of a file 4194304)\n"
     "  --drain-ms N          wait this long for the peer to take and close (10000)\n"
     "  --seed N              same seed, same lines (1)\n"
     "  --pin CPU             run on this processor\n"
@@ -152,21 +152,27 @@ void options_parse(int argc, char **argv, struct options *opt)
                             .write_bytes = 131072,
                             .batch = 64,
                             .marker = true,
-                            .corpus_lines = 32768,
                             .drain_ms = 10000,
                             .seed = 1,
                             .cpu = -1};
     while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) apply(id, optarg, opt);
     if (optind < argc) fail("unexpected argument", argv[optind]);
     if (opt->to.sin_port == 0) fail("--to HOST:PORT is needed", NULL);
-    if (opt->connections == 0 || opt->corpus_lines == 0) fail("0 makes no load", NULL);
+    if (opt->connections == 0) fail("0 makes no load", NULL);
     if (opt->gso > 0 && (!opt->udp || opt->pad_bytes == 0))
         fail("--gso needs --udp and --pad", NULL);
     if (opt->gso * opt->pad_bytes > 65000) fail("--gso times --pad exceeds a datagram", NULL);
     if (opt->octet_counted && opt->udp) fail("--octet-counted is for TCP", NULL);
     if (opt->pad_bytes > 0 && opt->pad_bytes < 128) fail("--pad is at least 128", NULL);
-    if (opt->events_max == 0 && opt->seconds_max == 0) opt->seconds_max = 5;
+    if (opt->events_max == 0 && opt->seconds_max == 0) {
+        if (opt->workload == WORKLOAD_FILE)
+            opt->once = true;
+        else
+            opt->seconds_max = 5;
+    }
     if (opt->workload == WORKLOAD_FILE) opt->marker = false;
+    if (opt->corpus_lines == 0)
+        opt->corpus_lines = opt->workload == WORKLOAD_FILE ? 1 << 22 : 32768;
     if (opt->udp && opt->batch == 0) opt->batch = 1;
     opt->workload_name = workload_names[opt->workload];
 }

@@ -25,6 +25,7 @@ struct options {
     struct sockaddr_in to;
     bool udp;
     bool octet_counted;   /* RFC 6587 framing instead of a newline */
+    bool once;            /* replay a file once */
     bool marker;          /* put seq=NNNNNNNNNNNN in every line */
     uint32_t connections; /* or UDP sockets, each with a port of its own */
     uint32_t write_bytes; /* a write is the fewest whole lines that reach this; 0: one line */

@@ -24,16 +24,20 @@ die() {
     exit 1
 }
 
-# need COMMAND PACKAGE: installs Debian's package when the command is missing and we may.
-need() {
-    command -v "$1" >/dev/null 2>&1 && return 0
+# install PACKAGE: Debian's package, when we may.
+install() {
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 ||
-        unavailable "$1 is not installed (Debian package $2)"
+        unavailable "Debian package $1 is not installed"
     mkdir -p "$cache"
     {
         apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2"
-    } >"$cache/apt.log" 2>&1 || unavailable "Debian package $2 did not install (see $cache/apt.log)"
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1"
+    } >"$cache/apt.log" 2>&1 || unavailable "Debian package $1 did not install (see $cache/apt.log)"
+}
+
+# need COMMAND PACKAGE: installs the package when the command is missing.
+need() {
+    command -v "$1" >/dev/null 2>&1 || install "$2"
     command -v "$1" >/dev/null 2>&1 || unavailable "$1 is missing after installing $2"
 }
 

@@ -2,7 +2,8 @@
  * es.c - what the fake Elasticsearch answers.
  *
  * Start-up calls as a version 8 cluster with a basic licence gives them, bulk requests from the
- * script and the options, and /_sink/stats, /_sink/script for tests.
+ * script and the options, and for tests and benches
+ * /_sink/stats, /_sink/script (a new script) and /_sink/loss ("1" or "0": account for markers).
  */
 #include <string.h>
 #include <zlib.h>
@@ -335,6 +336,9 @@ static void control_answer(struct sink *s, struct http *h)
             buf_printf(&body, "{\"error\":\"script line %u\"}", line);
             respond_json(s, h, 400, buf_slice(&body));
         }
+    } else if (slice_ends(h->request.path, SLICE("/loss"))) {
+        s->opt.loss = slice_equal(buf_slice(&h->body), SLICE("1"));
+        respond_json(s, h, 200, SLICE("{}"));
     } else {
         stats_write(s, &body);
         respond_json(s, h, 200, buf_slice(&body));

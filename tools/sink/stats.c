@@ -84,7 +84,7 @@ void stats_write(const struct sink *s, struct buf *out)
         any = true;
     }
     buf_add_byte(out, '}');
-    if (s->opt.loss) {
+    if (s->opt.loss || s->markers.words > 0) {
         add(out, "unique", s->markers.unique);
         add(out, "duplicates", s->markers.duplicates);
         add(out, "unmarked", s->markers.unmarked);

@@ -1,0 +1,178 @@
+"""The tools that the other tests and the benches believe: loadgen and the sink. No engine needed."""
+import gzip
+import http.client
+import json
+import os
+import socket
+import tempfile
+import time
+
+import pytest
+
+import harness
+
+
+def ask(port, method, path, body=None, headers=None):
+    """Status and body, or the kind of exception."""
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        link.request(method, path, body=body, headers=headers or {})
+        answer = link.getresponse()
+        return answer.status, answer.read()
+    except (http.client.HTTPException, OSError) as error:
+        return type(error).__name__, b""
+    finally:
+        link.close()
+
+
+def bulk(numbers, text=""):
+    return "".join('{"create":{"_index":"a"}}\n{"message":"%s seq=%012d"}\n' % (text, i) for i in numbers).encode()
+
+
+def test_sink_accounts_for_documents(sink):
+    """Plain, compressed and chunked bodies count alike; markers tell unique, double and missing."""
+    es = sink("--loss")
+    body = bulk(range(10))
+    assert ask(es.es, "POST", "/_bulk", body)[0] == 200
+    assert ask(es.es, "POST", "/_bulk", gzip.compress(body), {"Content-Encoding": "gzip"})[0] == 200
+    pieces = [body[at:at + 7] for at in range(0, len(body), 7)]
+    assert ask(es.es, "POST", "/_bulk", iter(pieces))[0] == 200
+    assert ask(es.es, "POST", "/_bulk", bulk([19]))[0] == 200
+    stats = es.stats()
+    assert stats["documents"] == 31 and len(es.docs()) == 31
+    assert (stats["unique"], stats["duplicates"], stats["missing"]) == (11, 20, 9)
+
+
+def test_sink_fast_path_counts_the_same(sink):
+    """Without capture and markers a body is only counted as it passes: 20 MB in uneven writes."""
+    es = sink(capture=False)
+    body = bulk(range(100000), "x" * 130)
+    assert ask(es.es, "POST", "/_bulk", body)[0] == 200
+    raw = socket.create_connection(("127.0.0.1", es.es))
+    raw.sendall(b"POST /_bulk HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body))
+    for at in range(0, len(body), 77777):
+        raw.sendall(body[at:at + 77777])
+    assert b'"errors":false' in raw.recv(65536)
+    raw.close()
+    assert es.stats()["documents"] == 200000
+
+
+def test_sink_discards_by_the_event_count_header(sink):
+    """--discard throws body bytes away and takes the number from X-Elastic-Event-Count."""
+    es = sink("--discard", capture=False)
+    body = bulk(range(5000))
+    for _ in range(3):
+        assert ask(es.es, "POST", "/_bulk", body, {"X-Elastic-Event-Count": "5000"})[0] == 200
+    stats = es.stats()
+    assert stats["documents"] == 15000 and stats["body_bytes"] == 3 * len(body)
+
+
+def test_sink_faults(sink):
+    """Each word of the fault language does what it says."""
+    es = sink(script="""# comment
+        1 status 429 retry-after 7
+        2 status 413 empty
+        3 status 502 html
+        4 close
+        5 cut 40
+        6 reset
+        7 items 429 every 3
+        8 items 400 match bad times 1
+        9 delay 400
+        10 reset-early
+        11-12 status 503
+        13+ items 409
+        path HEAD /_index_template/ 404
+        path GET /here 200 {"a":1}""")
+    body = bulk(range(4))
+    answers = [ask(es.es, "POST", "/_bulk", body) for _ in range(6)]
+    assert [one[0] for one in answers[:4]] == [429, 413, 502, "RemoteDisconnected"]
+    assert answers[1][1] == b"" and answers[2][1].startswith(b"<html>")
+    assert answers[4][0] in (200, "IncompleteRead", "BadStatusLine") and b"items" not in answers[4][1]
+    assert answers[5][0] == "ConnectionResetError"
+    items = json.loads(ask(es.es, "POST", "/_bulk", body)[1])
+    assert items["errors"] is True and [one["create"]["status"] for one in items["items"]] == [201, 201, 429, 201]
+    items = json.loads(ask(es.es, "POST", "/_bulk", bulk([1]) + bulk([2, 3], "bad"))[1])["items"]
+    assert [one["create"]["status"] for one in items] == [201, 400, 201]
+    begin = time.monotonic()
+    assert ask(es.es, "POST", "/_bulk", body)[0] == 200 and time.monotonic() - begin > 0.39
+    assert ask(es.es, "POST", "/_bulk", body)[0] in ("ConnectionResetError", "BrokenPipeError")
+    assert [ask(es.es, "POST", "/_bulk", body)[0] for _ in range(2)] == [503, 503]
+    assert json.loads(ask(es.es, "POST", "/_bulk", body)[1])["items"][3]["create"]["status"] == 409
+    assert ask(es.es, "HEAD", "/_index_template/x")[0] == 404
+    assert ask(es.es, "GET", "/here") == (200, b'{"a":1}')
+    assert ask(es.es, "POST", "/_sink/script", b"1 nonsense")[0] == 400
+    es.script("1 status 500")
+    assert [ask(es.es, "POST", "/_bulk", body)[0] for _ in range(2)] == [500, 200]
+
+
+def test_sink_goes_down_and_up_on_its_port(sink):
+    """Down means refused, with the port kept."""
+    es = sink("--down")
+    assert ask(es.es, "GET", "/")[0] == "ConnectionRefusedError"
+    es.toggle()
+    assert ask(es.es, "GET", "/")[0] == 200
+    es.toggle()
+    assert ask(es.es, "GET", "/")[0] == "ConnectionRefusedError"
+
+
+def test_sink_asks_for_a_password(sink):
+    """Basic authentication, 401 otherwise."""
+    es = sink("--user", "u", "--password", "pass word")
+    assert harness.http(es.es, "/", "GET")[0] == 401
+    assert harness.http(es.es, "/", "GET", user="u:wrong")[0] == 401
+    assert harness.http(es.es, "/", "GET", user="u:pass word")[0] == 200
+
+
+@pytest.mark.parametrize("workload", ["rfc3164", "rfc5424", "apache", "ndjson", "short"])
+@pytest.mark.parametrize("options", [[], ["--connections", 20, "--write-size", 0], ["--connections", 3, "--rate", 100000]])
+def test_loadgen_sends_what_it_says(sink, workload, options):
+    """Every numbered line once, over one and many connections, in large and single-line writes."""
+    es = sink("--loss", es=None, tcp=0, capture=False)
+    sent = harness.loadgen(es.tcp, "--workload", workload, "--events", 30000, *options)
+    assert sent["events"] == 30000 and sent["drained"]
+    stats = es.stats()
+    assert stats["lines"] == stats["unique"] == 30000 and stats["line_bytes"] == sent["bytes"]
+
+
+def test_loadgen_seed_decides_the_lines(sink):
+    """The same seed gives the same lines, another seed others, and JSON lines are JSON."""
+    texts = []
+    for seed in (1, 1, 2):
+        es = sink(es=None, tcp=0)
+        harness.loadgen(es.tcp, "--workload", "ndjson", "--events", 500, "--seed", seed)
+        lines = [json.loads(line) for line in harness.wait_for(lambda: len(es.lines()) == 500 and es.lines(), 10, "lines")]
+        for line in lines:
+            del line["@timestamp"]
+        texts.append(lines)
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_loadgen_octet_counting(sink):
+    """RFC 6587 frames: each length leads to the next frame."""
+    es = sink(es=None, tcp=0)
+    harness.loadgen(es.tcp, "--workload", "rfc5424", "--octet-counted", "--events", 100)
+    stats = es.stats()
+    assert stats["lines"] == 1, "no newline is sent, so all is one line when the connection ends"
+    assert stats["line_bytes"] > 100 * 150
+
+
+def test_loadgen_udp_and_gso(sink):
+    """A datagram a line, with and without segmentation offload, nothing lost at a modest rate."""
+    for options in ([], ["--pad", 200, "--gso", 10]):
+        es = sink("--loss", "--rcvbuf", 1 << 24, es=None, udp=0, capture=False)
+        sent = harness.loadgen(es.udp, "--udp", "--events", 20000, "--rate", 100000, *options)
+        assert sent["events"] + sent["refused"] == 20000
+        harness.wait_for(lambda: es.stats()["unique"] >= sent["events"] - es.stats()["datagrams_dropped"], 10, "datagrams")
+        assert es.stats()["duplicates"] == 0
+
+
+def test_loadgen_replays_a_file_once(sink):
+    """A file's lines, in order, once when nothing else is said."""
+    es = sink(es=None, tcp=0)
+    with tempfile.NamedTemporaryFile("w", delete=False) as lines:
+        lines.write("".join("line %d\n" % i for i in range(50000)))
+    assert harness.loadgen(es.tcp, "--file", lines.name)["events"] == 50000
+    os.unlink(lines.name)
+    harness.wait_for(lambda: len(es.lines()) == 50000, 10, "50000 lines")
+    assert es.lines() == ["line %d" % i for i in range(50000)]
