@@ -459,7 +459,7 @@ static const struct setting grok_settings[] = {
      .doc = "Fields and their patterns, one or a list each; the first that matches wins."},
     {.name = "patterns_dir", GROK_AT(patterns_dir, LIST), .default_text = "[]",
      .doc = "Folders, files or globs of pattern files; they win over the built-in patterns."},
-    {.name = "patterns_files_glob", GROK_AT(patterns_files_glob, STRING), .default_text = "\"*\"",
+    {.name = "patterns_files_glob", GROK_AT(patterns_files_glob, STRING), .default_text = "*",
      .doc = "Which files of a folder in patterns_dir are read."},
     {.name = "pattern_definitions", GROK_AT(pattern_definitions, HASH), .default_text = "{}",
      .doc = "Patterns by name for this filter alone; they win over all others."},

@@ -43,7 +43,7 @@ static bool failed(struct json_run *r, const char *why)
 {
     uint64_t held;
     counter_add(&r->state->failures, 1);
-    if (!r->cfg->skip_on_invalid_json && log_gate_open(&r->state->gate, &held))
+    if (log_gate_open(&r->state->gate, &held))
         log_warn("filters.json",
                  "Error parsing json in `%.*s`: %s (%llu more since the last report)",
                  SLICE_FMT(r->cfg->source.text), why, (unsigned long long)held);
@@ -136,12 +136,13 @@ static bool json_one(struct json_run *r)
     if (source == NULL || source->type == VALUE_NIL ||
         (source->type == VALUE_BOOL && !source->u.yes))
         return false;
-    if (source->type != VALUE_STRING) return failed(r, "the field is no text");
+    if (source->type != VALUE_STRING)
+        return r->cfg->skip_on_invalid_json ? false : failed(r, "the field is no text");
     int64_t used = decode(r, value_slice(source), &out);
     if (used == JSON_BLANK)
         out = value_nil();
     else if (used < 0)
-        return failed(r, json_status_text((int)used));
+        return r->cfg->skip_on_invalid_json ? false : failed(r, json_status_text((int)used));
     if (r->cfg->target_name.p != NULL) {
         value_resolve(&out, &r->batch->arena);
         if (event_put(r->batch, r->ev, &r->cfg->target, out) == ERR_OK) return true;
@@ -205,7 +206,7 @@ static const struct setting json_settings[] = {
     {.name = "tag_on_failure", SETTING_AT(struct json_cfg, tag_on_failure, LIST),
      .default_text = "[\"_jsonparsefailure\"]", .doc = "Tags of events whose text is no JSON."},
     {.name = "skip_on_invalid_json", SETTING_AT(struct json_cfg, skip_on_invalid_json, BOOL),
-     .default_text = "false", .doc = "Do not log text that is no JSON; it is tagged all the same."},
+     .default_text = "false", .doc = "Leave events whose text is no JSON as they are, without tag and log line."},
     {0}};
 /* clang-format on */
 
