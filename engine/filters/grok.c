@@ -1,0 +1,503 @@
+/*
+ * grok.c - named patterns cut text into fields.
+ *
+ * Each field of `match` has one set of patterns (parsers/grok), and each pattern a list of what
+ * its captures are called, parsed when the configuration is compiled. Captured text stays where it
+ * is: values are slices of the source field's bytes. Existing fields are kept: strings and lists
+ * get the capture appended, anything else wins over it, unless the name is in `overwrite`.
+ * Success of a field is that of the last pattern tried; a search that gives up ends the event
+ * with tag_on_timeout alone. State: one scratch per set.
+ */
+#include "parsers/grok/grok.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/log.h"
+#include "engine/plan/common_options.h"
+#include "parsers/grok/patterns.h"
+#include "parsers/text/ruby_number.h"
+
+/* timeout_millis is a bound on backtracking steps here: what PCRE2's JIT does in a millisecond,
+ * roughly, and never more than the cap, which stands for "no timeout". */
+#define GROK_STEPS_PER_MS 50000
+#define GROK_STEPS_CAP 100000000
+
+enum { TIMEOUT_PATTERN, TIMEOUT_EVENT };
+static const char *const timeout_scopes[] = {"pattern", "event", NULL};
+
+struct capture {
+    struct fieldref ref;
+    enum grok_coerce coerce;
+    bool overwrite;
+    bool plain; /* a top-level field without rules of its own */
+};
+
+struct grok_field {
+    struct fieldref ref;
+    slice name;
+    struct grok_set *set;
+    struct capture **capture; /* per pattern */
+    uint32_t patterns;
+};
+
+struct grok_cfg {
+    struct config_hash match, pattern_definitions;
+    struct config_list patterns_dir, overwrite, tag_on_failure;
+    slice patterns_files_glob, tag_on_timeout, target_name;
+    bool break_on_match, named_captures_only, keep_empty_captures;
+    int64_t timeout_millis;
+    int timeout_scope;
+
+    struct fieldref target;
+    struct grok_field *field;
+    uint32_t field_n;
+};
+
+struct grok_state {
+    struct grok_scratch **scratch; /* per field, heap */
+    struct counter matches, failures, timeouts;
+    struct log_gate gate, timeout_gate;
+};
+
+struct grok_run {
+    struct grok_state *state;
+    const struct grok_cfg *cfg;
+    struct batch *batch;
+    struct event *ev;
+    bool timeout;
+};
+
+/* ---- storing captures ------------------------------------------------------------ */
+
+/* Appends to a string or list; other values stay as they are. */
+static err append(struct grok_run *r, const struct capture *c, struct value *old, struct value val)
+{
+    if (old->type != VALUE_STRING && old->type != VALUE_LIST) return ERR_OK;
+    return event_append(r->batch, r->ev, &c->ref, val);
+}
+
+static err store(struct grok_run *r, const struct capture *c, struct value val)
+{
+    if (c->plain) {
+        const struct key *key = &c->ref.step[0].key;
+        struct member *m = map_find(&r->ev->data, key->name, key->hash);
+        if (m == NULL) {
+            map_append(&r->ev->data, &r->batch->arena, *key, val);
+            return ERR_OK;
+        }
+        if (c->overwrite || m->val.type == VALUE_NIL) {
+            val.key_flags = m->val.key_flags;
+            m->val = val;
+            return ERR_OK;
+        }
+        value_resolve(&m->val, &r->batch->arena);
+        return append(r, c, &m->val, val);
+    }
+    struct value *old = c->overwrite ? NULL : event_get(r->batch, r->ev, &c->ref);
+    if (old == NULL || old->type == VALUE_NIL) return event_put(r->batch, r->ev, &c->ref, val);
+    return append(r, c, old, val);
+}
+
+/* False when a field cannot be set: the match counts as failed then. */
+static bool store_all(struct grok_run *r, const struct grok_field *field,
+                      const struct grok_result *result, uint8_t flags)
+{
+    const struct capture *capture = field->capture[result->winner];
+    bool keep_empty = r->cfg->keep_empty_captures;
+    for (uint32_t i = 0; i < result->n; i++, capture++) {
+        slice text = result->values[i];
+        struct value val = value_nil();
+        if (text.p == NULL) {
+            if (!keep_empty) continue;
+        } else if (capture->coerce == GROK_STRING) {
+            if (text.n == 0 && !keep_empty) continue;
+            val = value_string(text);
+            val.flags = flags;
+        } else if (capture->coerce == GROK_INT) {
+            val = ruby_to_i(text, &r->batch->arena);
+        } else {
+            val = value_float(ruby_to_f(text));
+        }
+        if (store(r, capture, val) != ERR_OK) return false;
+    }
+    return true;
+}
+
+/* ---- matching ---------------------------------------------------------------------- */
+
+static bool cannot_set(struct grok_run *r, const struct grok_field *field)
+{
+    uint64_t held;
+    if (log_gate_open(&r->state->gate, &held))
+        log_warn("filters.grok",
+                 "Grok regexp threw exception: a capture of field `%.*s` cannot be set "
+                 "(%llu more since the last report)",
+                 SLICE_FMT(field->name), (unsigned long long)held);
+    return false;
+}
+
+/* One text against the patterns of a field. */
+static bool match_text(struct grok_run *r, uint32_t at, slice text, uint8_t flags)
+{
+    const struct grok_field *field = &r->cfg->field[at];
+    struct grok_result result;
+    for (uint32_t first = 0; first < field->patterns; first = result.winner + 1) {
+        enum grok_status status =
+            grok_match(field->set, r->state->scratch[at], text, first, &result);
+        if (status == GROK_LIMIT) r->timeout = true;
+        if (status != GROK_MATCH) return false;
+        if (!store_all(r, field, &result, flags)) return cannot_set(r, field);
+        if (r->cfg->break_on_match) return true;
+    }
+    return field->patterns > 0;
+}
+
+static bool match_value(struct grok_run *r, uint32_t at, struct value *v)
+{
+    if (v->type == VALUE_STRING) return match_text(r, at, value_slice(v), v->flags & VALUE_CLEAN);
+    return match_text(r, at, value_to_slice(v, &r->batch->arena, &r->batch->scratch), 0);
+}
+
+/* A missing field is matched as empty text; of a list each item, before captures change it. */
+static bool match_field(struct grok_run *r, uint32_t at)
+{
+    struct value *v = event_get(r->batch, r->ev, &r->cfg->field[at].ref);
+    if (v == NULL) return match_text(r, at, SLICE(""), 0);
+    if (v->type != VALUE_LIST) {
+        struct value one = *v;
+        return match_value(r, at, &one);
+    }
+    bool success = false;
+    struct value *items = v->u.list;
+    uint32_t n = v->n;
+    for (uint32_t i = 0; i < n && !r->timeout; i++) {
+        value_resolve(&items[i], &r->batch->arena);
+        struct value one = items[i];
+        if (match_value(r, at, &one)) success = true;
+    }
+    return success;
+}
+
+static void timed_out(struct grok_run *r)
+{
+    uint64_t held;
+    counter_add(&r->state->timeouts, 1);
+    if (log_gate_open(&r->state->timeout_gate, &held))
+        log_warn("filters.grok", "Timeout executing grok (%llu more since the last report)",
+                 (unsigned long long)held);
+    event_tag(r->batch, r->ev, r->cfg->tag_on_timeout, true);
+}
+
+static bool grok_one(struct grok_run *r)
+{
+    bool matched = false;
+    for (uint32_t at = 0; at < r->cfg->field_n && !r->timeout; at++) {
+        if (!match_field(r, at)) continue;
+        matched = true;
+        if (r->cfg->break_on_match) break;
+    }
+    if (r->timeout) {
+        timed_out(r);
+        return false;
+    }
+    for (uint32_t i = 0; !matched && i < r->cfg->tag_on_failure.n; i++)
+        event_tag(r->batch, r->ev, r->cfg->tag_on_failure.at[i].text, true);
+    return matched;
+}
+
+static enum applied grok_apply(void *state, const void *cfg, struct batch *b, const struct sel *in,
+                               struct sel *hit, struct plan_run *run)
+{
+    struct grok_state *s = state;
+    uint32_t timeouts = 0;
+    (void)run;
+    for (uint32_t i = 0; i < in->n; i++) {
+        struct grok_run r = {s, cfg, b, &b->event[in->at[i]], false};
+        if (grok_one(&r)) sel_add(hit, in->at[i]);
+        timeouts += r.timeout;
+    }
+    counter_add(&s->matches, hit->n);
+    counter_add(&s->failures, in->n - hit->n - timeouts);
+    return APPLIED;
+}
+
+static err grok_start(void *state, const void *config, struct worker *worker)
+{
+    const struct grok_cfg *cfg = config;
+    struct grok_state *s = state;
+    (void)worker;
+    s->scratch = calloc(cfg->field_n + 1, sizeof(*s->scratch));
+    ASSERT(s->scratch != NULL);
+    for (uint32_t i = 0; i < cfg->field_n; i++)
+        if (cfg->field[i].set != NULL) s->scratch[i] = grok_scratch_new(cfg->field[i].set);
+    return ERR_OK;
+}
+
+static void grok_stop(void *state, const void *config)
+{
+    const struct grok_cfg *cfg = config;
+    struct grok_state *s = state;
+    for (uint32_t i = 0; i < cfg->field_n; i++)
+        if (s->scratch[i] != NULL) grok_scratch_free(s->scratch[i]);
+    free(s->scratch);
+}
+
+static void grok_stats(const void *state, const void *config, struct buf *out)
+{
+    const struct grok_cfg *cfg = config;
+    const struct grok_state *s = state;
+    buf_printf(out,
+               ",\"matches\":%llu,\"failures\":%llu,\"timeouts\":%llu,\"patterns_per_field\":{",
+               (unsigned long long)counter_read(&s->matches),
+               (unsigned long long)counter_read(&s->failures),
+               (unsigned long long)counter_read(&s->timeouts));
+    for (uint32_t i = 0; i < cfg->field_n; i++) {
+        if (i > 0) buf_add_byte(out, ',');
+        buf_add_json(out, cfg->field[i].name);
+        buf_printf(out, ":%u", cfg->field[i].patterns);
+    }
+    buf_add_byte(out, '}');
+}
+
+/* ---- compiling: pattern dictionaries ------------------------------------------------ */
+
+static bool library_lookup(void *opaque, slice name, slice *pattern)
+{
+    const enum grok_library *library = opaque;
+    const char *text = grok_pattern_find(*library, name);
+    if (text == NULL) return false;
+    *pattern = slice_from_cstr(text);
+    return true;
+}
+
+static err add_file(struct compiler *c, struct grok_dict *dict, const char *path, struct pos pos)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return ERR_OK;
+    err e = grok_dict_add_file(dict, path);
+    if (e == ERR_OK) return ERR_OK;
+    diag_error(c->diag, pos, NULL, "cannot read the pattern file %s: %s", path,
+               e == ERR_SYSTEM ? strerror(errno) : err_text(e));
+    return ERR_CONFIG;
+}
+
+/* A folder (its files that match patterns_files_glob), a file or a glob. */
+static err add_path(struct compiler *c, const struct grok_cfg *cfg, struct grok_dict *dict,
+                    const struct config_value *path)
+{
+    struct stat st;
+    slice pattern = heap_printf(c->heap, "%.*s", SLICE_FMT(path->text));
+    if (stat(pattern.p, &st) == 0 && S_ISDIR(st.st_mode))
+        pattern = heap_printf(c->heap, "%.*s/%.*s", SLICE_FMT(path->text),
+                              SLICE_FMT(cfg->patterns_files_glob));
+    glob_t found;
+    int status = glob(pattern.p, GLOB_BRACE, NULL, &found);
+    if (status == GLOB_NOMATCH) {
+        diag_warn(c->diag, path->pos, NULL, "patterns_dir: no file matches %s", pattern.p);
+        return ERR_OK;
+    }
+    if (status != 0) {
+        diag_error(c->diag, path->pos, NULL, "patterns_dir: cannot read %s", pattern.p);
+        return ERR_CONFIG;
+    }
+    err result = ERR_OK;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        if (add_file(c, dict, found.gl_pathv[i], path->pos) != ERR_OK) result = ERR_CONFIG;
+    globfree(&found);
+    return result;
+}
+
+/* Definitions of the configuration win over files, files over the library. */
+static err fill_dict(struct compiler *c, const struct grok_cfg *cfg, struct grok_dict *dict)
+{
+    err result = ERR_OK;
+    for (uint32_t i = 0; i < cfg->patterns_dir.n; i++)
+        if (add_path(c, cfg, dict, &cfg->patterns_dir.at[i]) != ERR_OK) result = ERR_CONFIG;
+    for (uint32_t i = 0; i < cfg->pattern_definitions.n; i++) {
+        const struct config_pair *pair = &cfg->pattern_definitions.at[i];
+        if (!config_is_scalar(&pair->val)) {
+            diag_error(c->diag, pair->val.pos, "a pattern", "pattern_definitions needs text here");
+            result = ERR_CONFIG;
+            continue;
+        }
+        slice text = pair->val.text;
+        if (slice_ends(text, SLICE("\n"))) text.n--;
+        if (slice_ends(text, SLICE("\r"))) text.n--;
+        grok_dict_set(dict, pair->key.text, text);
+    }
+    return result;
+}
+
+/* ---- compiling: fields ---------------------------------------------------------------- */
+
+static uint32_t match_limit(struct compiler *c, const struct grok_cfg *cfg, uint32_t patterns)
+{
+    if (!settings_given(&c->given, "timeout_millis")) return 0;
+    int64_t steps = cfg->timeout_millis == 0 || cfg->timeout_millis > GROK_STEPS_CAP
+                        ? GROK_STEPS_CAP
+                        : cfg->timeout_millis * GROK_STEPS_PER_MS;
+    /* One timeout for the whole event is shared by its patterns. */
+    if (cfg->timeout_scope == TIMEOUT_EVENT && patterns > 0) steps /= patterns;
+    if (steps > GROK_STEPS_CAP) steps = GROK_STEPS_CAP;
+    return steps < 1000 ? 1000 : (uint32_t)steps;
+}
+
+static bool is_overwritten(const struct grok_cfg *cfg, slice name)
+{
+    for (uint32_t i = 0; i < cfg->overwrite.n; i++)
+        if (slice_equal(cfg->overwrite.at[i].text, name)) return true;
+    return false;
+}
+
+static err compile_capture(struct compiler *c, const struct grok_cfg *cfg, struct capture *out,
+                           const struct grok_capture *from, struct pos pos)
+{
+    struct fieldref own;
+    err e = compile_fieldref(c, &own, from->field, pos);
+    if (e != ERR_OK) return e;
+    out->ref = own;
+    if (cfg->target_name.p != NULL &&
+        fieldref_join(&out->ref, &cfg->target, &own, c->arena) != ERR_OK) {
+        diag_error(c->diag, pos, NULL, "the field `%.*s` is too deep below the target",
+                   SLICE_FMT(from->field));
+        return ERR_CONFIG;
+    }
+    out->coerce = from->coerce;
+    out->overwrite = is_overwritten(cfg, from->field);
+    out->plain = out->ref.root == FIELD_DATA && out->ref.depth == 1 && !out->ref.tags;
+    return ERR_OK;
+}
+
+static err compile_captures(struct compiler *c, const struct grok_cfg *cfg,
+                            struct grok_field *field, const struct config_value *patterns)
+{
+    err result = ERR_OK;
+    field->capture = heap_alloc(c->heap, field->patterns * sizeof(*field->capture));
+    for (uint32_t i = 0; i < field->patterns; i++) {
+        uint32_t n;
+        const struct grok_capture *from = grok_set_captures(field->set, i, &n);
+        field->capture[i] = heap_alloc(c->heap, (n + 1) * sizeof(struct capture));
+        for (uint32_t k = 0; k < n; k++)
+            if (compile_capture(c, cfg, &field->capture[i][k], &from[k], patterns[i].pos) != ERR_OK)
+                result = ERR_CONFIG;
+    }
+    return result;
+}
+
+static err compile_field(struct compiler *c, struct grok_cfg *cfg, const struct grok_dict *dict,
+                         const struct config_pair *pair)
+{
+    struct grok_field *field = &cfg->field[cfg->field_n];
+    const struct config_value *patterns = &pair->val;
+    uint32_t n = 1;
+    if (pair->val.type == CONFIG_LIST) {
+        patterns = pair->val.u.list;
+        n = pair->val.n;
+    }
+    field->name = pair->key.text;
+    err e = compile_fieldref(c, &field->ref, pair->key.text, pair->key.pos);
+    slice *texts = heap_alloc(c->heap, (n + 1) * sizeof(*texts));
+    for (uint32_t i = 0; i < n; i++) {
+        if (!config_is_scalar(&patterns[i])) {
+            diag_error(c->diag, patterns[i].pos, "a pattern", "match needs text here");
+            return ERR_CONFIG;
+        }
+        texts[i] = patterns[i].text;
+    }
+    if (e != ERR_OK) return e;
+    cfg->field_n++;
+    if (n == 0) return ERR_OK;
+    struct grok_options options = {.capture_all = !cfg->named_captures_only,
+                                   .match_limit = match_limit(c, cfg, n),
+                                   .cache_dir = c->cache_dir};
+    struct grok_error error = {0};
+    field->set = grok_set_new(texts, n, dict, &options, &error);
+    if (field->set == NULL) {
+        diag_error(c->diag, patterns[error.pattern < n ? error.pattern : 0].pos, NULL, "grok: %s",
+                   error.text);
+        return ERR_CONFIG;
+    }
+    field->patterns = n;
+    return compile_captures(c, cfg, field, patterns);
+}
+
+static err grok_compile(void *config, struct compiler *c)
+{
+    struct grok_cfg *cfg = config;
+    enum grok_library library = compiler_is_ecs(c) ? GROK_ECS_V1 : GROK_LEGACY;
+    struct grok_dict *base = grok_dict_new(NULL), *dict = grok_dict_new(base);
+    grok_dict_lookup(base, library_lookup, &library);
+    err result = fill_dict(c, cfg, dict);
+    if (cfg->target_name.p != NULL && compile_fieldref(c, &cfg->target, cfg->target_name,
+                                                       settings_pos(c->plugin, "target")) != ERR_OK)
+        result = ERR_CONFIG;
+    cfg->field = heap_alloc(c->heap, (cfg->match.n + 1) * sizeof(struct grok_field));
+    for (uint32_t i = 0; result == ERR_OK && i < cfg->match.n; i++)
+        if (compile_field(c, cfg, dict, &cfg->match.at[i]) != ERR_OK) result = ERR_CONFIG;
+    grok_dict_free(dict);
+    grok_dict_free(base);
+    return result;
+}
+
+static void grok_release(void *config)
+{
+    struct grok_cfg *cfg = config;
+    for (uint32_t i = 0; i < cfg->field_n; i++)
+        if (cfg->field[i].set != NULL) grok_set_free(cfg->field[i].set);
+}
+
+#define GROK_AT(member, kind) SETTING_AT(struct grok_cfg, member, kind)
+
+/* clang-format off */
+static const struct setting grok_settings[] = {
+    {.name = "match", GROK_AT(match, HASH), .default_text = "{}",
+     .doc = "Fields and their patterns, one or a list each; the first that matches wins."},
+    {.name = "patterns_dir", GROK_AT(patterns_dir, LIST), .default_text = "[]",
+     .doc = "Folders, files or globs of pattern files; they win over the built-in patterns."},
+    {.name = "patterns_files_glob", GROK_AT(patterns_files_glob, STRING), .default_text = "*",
+     .doc = "Which files of a folder in patterns_dir are read."},
+    {.name = "pattern_definitions", GROK_AT(pattern_definitions, HASH), .default_text = "{}",
+     .doc = "Patterns by name for this filter alone; they win over all others."},
+    {.name = "break_on_match", GROK_AT(break_on_match, BOOL), .default_text = "true",
+     .doc = "Stop at the first match; else every pattern of every field is tried and the last one "
+            "of a field decides about its success."},
+    {.name = "named_captures_only", GROK_AT(named_captures_only, BOOL), .default_text = "true",
+     .doc = "Only keep what has a field name; else %{NAME} is kept in the field NAME."},
+    {.name = "keep_empty_captures", GROK_AT(keep_empty_captures, BOOL), .default_text = "false",
+     .doc = "Set fields whose capture is empty or took no part in the match."},
+    {.name = "overwrite", GROK_AT(overwrite, LIST), .default_text = "[]",
+     .doc = "Fields whose old value is replaced instead of extended, as spelled in the pattern."},
+    {.name = "target", GROK_AT(target_name, STRING),
+     .doc = "The field below which all captures go."},
+    {.name = "tag_on_failure", GROK_AT(tag_on_failure, LIST),
+     .default_text = "[\"_grokparsefailure\"]", .doc = "Tags of events that do not match."},
+    {.name = "tag_on_timeout", GROK_AT(tag_on_timeout, STRING), .default_text = "_groktimeout",
+     .doc = "Tag of events on which a search gave up."},
+    {.name = "timeout_millis", GROK_AT(timeout_millis, INT), .default_text = "30000", .min = 0,
+     .max = INT64_MAX, .doc = "When given, scales the bound of backtracking steps of a search; 0 "
+                              "is the largest bound there is."},
+    {.name = "timeout_scope", GROK_AT(timeout_scope, ENUM), .choices = timeout_scopes,
+     .default_text = "pattern",
+     .doc = "Whether the timeout_millis that was given counts for each pattern, or is shared by "
+            "all patterns of a field."},
+    {0}};
+/* clang-format on */
+
+const struct filter_ops filter_grok = {
+    .name = "grok",
+    .doc = "Cuts text into fields by named patterns.",
+    .settings = grok_settings,
+    .cfg_size = sizeof(struct grok_cfg),
+    .state_size = sizeof(struct grok_state),
+    .compile = grok_compile,
+    .release = grok_release,
+    .start = grok_start,
+    .apply = grok_apply,
+    .stop = grok_stop,
+    .stats = grok_stats,
+};
