@@ -5,25 +5,32 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/hash.h"
+#include "parsers/grok/run_set.h"
 
 #define NFA_OPS_MAX 4000u
 #define DFA_STATES_MAX 3000u
 #define DFA_CELLS_MAX 65536u
 #define DFA_STEPS_MAX 3000000u /* of determinization: a few milliseconds */
 #define SETS_MAX 64u
+#define SKIP_BYTES_MIN 48u
 
-/* A cell is the next row's offset, plus this when the part may end before the symbol. */
-#define CELL_MATCH 0x80000000u
-#define CELL_DEAD 0u
-#define CELL_UNKNOWN 1u /* no row starts there: rows are at least two cells */
+/* States in which nothing goes on: no end, no end known, an end just before. */
+enum { STATE_DEAD, STATE_UNKNOWN, STATE_DEAD_MATCH, STATES_TERMINAL };
 
+/*
+ * cell[state << shift | class] is the next state, shifted. Being in a state of the second half,
+ * from match_row on, means that the part could end before the symbol that led there: the critical
+ * path of a step is one addition and one load.
+ */
 struct dfa {
-    uint16_t class_of[SYMBOLS]; /* END has a class of its own */
-    uint32_t n_classes, n_states;
-    uint32_t *start; /* row by class of the previous symbol */
+    uint8_t class_of[256];
+    uint32_t end_class;
+    uint32_t n_classes, n_states, shift;
+    uint32_t match_row, first_row; /* first_row: the first that is not terminal */
+    uint32_t *start;               /* row by class of the previous symbol */
     uint32_t *cell;
-    uint32_t start_only; /* the one start row when the previous symbol does not matter */
-    bool by_previous;
+    struct run_set **skip; /* by state: bytes that lead back to it, when they are many */
+    bool by_previous, any_skip;
 };
 
 enum nfa_code { NFA_SET, NFA_SPLIT, NFA_JUMP, NFA_TEST, NFA_MATCH };
@@ -37,6 +44,7 @@ struct nfa_op {
 struct state {
     uint32_t from, n; /* threads in pool[] */
     uint32_t previous;
+    bool matched;
 };
 
 struct maker {
@@ -190,9 +198,16 @@ static void find_classes(struct maker *m)
         uint32_t k = 0;
         while (k < n && (c == SYMBOL_END || signature[m->representative[k]] != signature[c])) k++;
         if (k == n) m->representative[n++] = c;
-        m->dfa->class_of[c] = (uint16_t)k;
+        if (c == SYMBOL_END)
+            m->dfa->end_class = k;
+        else
+            m->dfa->class_of[c] = (uint8_t)k;
+        /* END is left as the 256th class at most; a byte that needs it is one too many. */
+        if (n > 200) m->failed = true;
+        if (m->failed) return;
     }
     m->dfa->n_classes = n;
+    while ((1u << m->dfa->shift) < n) m->dfa->shift++;
 }
 
 /* ---- determinization ----------------------------------------------------------------------- */
@@ -242,25 +257,26 @@ static bool close_over(struct maker *m, uint32_t at, uint32_t previous, uint32_t
     }
 }
 
-/* The state with these threads, new or known. Its row is index * classes. */
-static uint32_t intern(struct maker *m, const uint32_t *threads, uint32_t n, uint32_t previous)
+/* The state with these threads, new or known. */
+static uint32_t intern(struct maker *m, const uint32_t *threads, uint32_t n, uint32_t previous,
+                       bool matched)
 {
-    uint64_t hash = hash_bytes((const char *)threads, n * sizeof(*threads), previous);
+    uint64_t hash = hash_bytes((const char *)threads, n * sizeof(*threads), previous * 2 + matched);
     uint32_t slot = (uint32_t)hash & (m->index_slots - 1);
     for (; m->index[slot] != 0; slot = (slot + 1) & (m->index_slots - 1)) {
         const struct state *s = &m->state[m->index[slot] - 1];
-        if (s->n == n && s->previous == previous &&
+        if (s->n == n && s->previous == previous && s->matched == matched &&
             (n == 0 || memcmp(m->pool + s->from, threads, n * sizeof(*threads)) == 0))
             return m->index[slot] - 1;
     }
     uint32_t index = m->dfa->n_states;
-    if (index >= DFA_STATES_MAX || (index + 1) * m->dfa->n_classes > DFA_CELLS_MAX ||
+    if (index >= DFA_STATES_MAX || ((index + 1) << m->dfa->shift) > DFA_CELLS_MAX ||
         m->n_pool + n > m->pool_cap) {
         m->failed = true;
         return 0;
     }
     if (n > 0) memcpy(m->pool + m->n_pool, threads, n * sizeof(*threads));
-    m->state[index] = (struct state){m->n_pool, n, previous};
+    m->state[index] = (struct state){m->n_pool, n, previous, matched};
     m->n_pool += n;
     m->index[slot] = index + 1;
     return m->dfa->n_states++;
@@ -276,35 +292,70 @@ static uint32_t make_cell(struct maker *m, uint32_t from, uint32_t class)
     m->matched = m->unknown = false;
     for (uint32_t i = 0; i < s.n; i++)
         if (!close_over(m, m->pool[s.from + i], previous, next)) break;
-    if (m->unknown) return CELL_UNKNOWN;
-    uint32_t match = m->matched ? CELL_MATCH : 0;
-    if (next == SYMBOL_END) return match | CELL_DEAD;
+    if (m->unknown) return STATE_UNKNOWN;
+    uint32_t nothing = m->matched ? STATE_DEAD_MATCH : STATE_DEAD;
+    if (next == SYMBOL_END) return nothing;
     for (uint32_t i = 0; i < m->n_list; i++) {
         const struct nfa_op *op = &m->op[m->list[i]];
         if (symbols_has(&m->set[op->set], next)) m->list[n++] = m->list[i] + 1;
     }
-    if (n == 0) return match | CELL_DEAD;
-    uint32_t to = intern(m, m->list, n, m->by_previous ? class : 0);
-    return match | (to * m->dfa->n_classes);
+    if (n == 0) return nothing;
+    return intern(m, m->list, n, m->by_previous ? class : 0, m->matched);
 }
 
-static void determinize(struct maker *m)
+/* Sorts states so that those with a match come last, and turns indices into rows. */
+static void arrange(struct maker *m, const uint32_t *target)
+{
+    struct dfa *dfa = m->dfa;
+    uint32_t *place = m->pool; /* no longer needed */
+    uint32_t n = STATES_TERMINAL;
+    for (uint32_t i = 0; i < STATES_TERMINAL; i++) place[i] = i;
+    for (int matched = 0; matched < 2; matched++) {
+        if (matched) dfa->match_row = n << dfa->shift;
+        for (uint32_t i = STATES_TERMINAL; i < dfa->n_states; i++)
+            if (m->state[i].matched == matched) place[i] = n++;
+    }
+    for (uint32_t i = STATES_TERMINAL; i < dfa->n_states; i++)
+        for (uint32_t k = 0; k < dfa->n_classes; k++)
+            dfa->cell[place[i] << dfa->shift | k] = place[target[i << dfa->shift | k]]
+                                                    << dfa->shift;
+    for (uint32_t k = 0; k < dfa->n_classes; k++)
+        dfa->start[k] = place[dfa->start[k]] << dfa->shift;
+    dfa->first_row = STATES_TERMINAL << dfa->shift;
+}
+
+/* States that stay the same over many bytes are left by run_end. */
+static void find_skips(struct dfa *dfa)
+{
+    dfa->skip = calloc(dfa->n_states, sizeof(*dfa->skip));
+    ASSERT(dfa->skip != NULL);
+    for (uint32_t i = STATES_TERMINAL; i < dfa->n_states; i++) {
+        struct symbols set = {{0}};
+        uint32_t n = 0;
+        for (uint32_t c = 0; c < 256; c++) {
+            if (dfa->cell[i << dfa->shift | dfa->class_of[c]] != i << dfa->shift) continue;
+            symbols_add(&set, c);
+            n++;
+        }
+        if (n < SKIP_BYTES_MIN || (i << dfa->shift) >= dfa->match_row) continue;
+        dfa->skip[i] = calloc(1, sizeof(struct run_set));
+        ASSERT(dfa->skip[i] != NULL);
+        run_set_init(dfa->skip[i], &set);
+        dfa->any_skip = true;
+    }
+}
+
+static void determinize(struct maker *m, uint32_t *target)
 {
     struct dfa *dfa = m->dfa;
     dfa->by_previous = m->by_previous;
     uint32_t begin = 0;
-    /* State 0 is dead and has no threads. */
-    intern(m, NULL, 0, UINT32_MAX);
-    for (uint32_t k = 0; k < dfa->n_classes; k++) {
-        if (m->by_previous || k == 0)
-            dfa->start[k] = intern(m, &begin, 1, m->by_previous ? k : 0) * dfa->n_classes;
-        else
-            dfa->start[k] = dfa->start[0];
-    }
-    dfa->start_only = dfa->start[0];
-    for (uint32_t i = 1; i < dfa->n_states && !m->failed; i++) {
+    for (uint32_t i = 0; i < STATES_TERMINAL; i++) intern(m, NULL, 0, UINT32_MAX - i, false);
+    for (uint32_t k = 0; k < dfa->n_classes; k++)
+        dfa->start[k] = intern(m, &begin, 1, m->by_previous ? k : 0, false);
+    for (uint32_t i = STATES_TERMINAL; i < dfa->n_states && !m->failed; i++) {
         for (uint32_t k = 0; k < dfa->n_classes && !m->failed; k++)
-            dfa->cell[i * dfa->n_classes + k] = make_cell(m, i, k);
+            target[i << dfa->shift | k] = make_cell(m, i, k);
         if (m->steps > DFA_STEPS_MAX) m->failed = true;
     }
 }
@@ -331,12 +382,14 @@ static void make(struct maker *m, const struct shape *first, const struct shape 
     find_classes(m);
     if (m->failed) return;
     m->dfa->start = new_array(m->dfa->n_classes, sizeof(uint32_t));
-    m->dfa->cell = new_array(DFA_CELLS_MAX, sizeof(uint32_t));
-    determinize(m);
-    if (m->failed) return;
-    size_t cells = (size_t)m->dfa->n_states * m->dfa->n_classes;
-    uint32_t *shrunk = realloc(m->dfa->cell, cells * sizeof(uint32_t));
-    if (shrunk != NULL) m->dfa->cell = shrunk;
+    uint32_t *target = new_array(DFA_CELLS_MAX, sizeof(uint32_t));
+    determinize(m, target);
+    if (!m->failed) {
+        m->dfa->cell = new_array((size_t)m->dfa->n_states << m->dfa->shift, sizeof(uint32_t));
+        arrange(m, target);
+        find_skips(m->dfa);
+    }
+    free(target);
 }
 
 struct dfa *dfa_new(const struct shape *first, const struct shape *end, struct symbols follow)
@@ -370,6 +423,8 @@ struct dfa *dfa_new(const struct shape *first, const struct shape *end, struct s
 void dfa_free(struct dfa *dfa)
 {
     if (dfa == NULL) return;
+    for (uint32_t i = 0; dfa->skip != NULL && i < dfa->n_states; i++) free(dfa->skip[i]);
+    free(dfa->skip);
     free(dfa->start);
     free(dfa->cell);
     free(dfa);
@@ -382,21 +437,23 @@ uint32_t dfa_states(const struct dfa *dfa)
 
 uint32_t dfa_run(const struct dfa *dfa, slice line, uint32_t at)
 {
-    const uint16_t *class_of = dfa->class_of;
+    const uint8_t *class_of = dfa->class_of;
     const uint32_t *cell = dfa->cell;
-    uint32_t end = DFA_FAIL, row = dfa->start_only;
-    if (dfa->by_previous) {
-        uint32_t previous = at == 0 ? SYMBOL_END : (unsigned char)line.p[at - 1];
-        row = dfa->start[class_of[previous]];
-    }
+    const uint32_t first_row = dfa->first_row, match_row = dfa->match_row;
+    uint32_t end = DFA_FAIL, row = dfa->start[dfa->end_class];
+    if (dfa->by_previous && at > 0) row = dfa->start[class_of[(unsigned char)line.p[at - 1]]];
     for (; at < line.n; at++) {
         uint32_t next = cell[row + class_of[(unsigned char)line.p[at]]];
-        if (next & CELL_MATCH) end = at;
-        row = next & ~CELL_MATCH;
-        if (__builtin_expect(row <= CELL_UNKNOWN, 0))
-            return row == CELL_UNKNOWN ? DFA_UNKNOWN : end;
+        if (next >= match_row) end = at;
+        if (__builtin_expect(next < first_row, 0)) {
+            uint32_t state = next >> dfa->shift;
+            return state == STATE_DEAD_MATCH ? at : state == STATE_UNKNOWN ? DFA_UNKNOWN : end;
+        }
+        if (next == row && dfa->any_skip && dfa->skip[row >> dfa->shift] != NULL)
+            at = run_end(dfa->skip[row >> dfa->shift], line, at + 1) - 1;
+        row = next;
     }
-    uint32_t last = cell[row + class_of[SYMBOL_END]];
-    if ((last & ~CELL_MATCH) == CELL_UNKNOWN) return DFA_UNKNOWN;
-    return last & CELL_MATCH ? line.n : end;
+    uint32_t last = cell[row + dfa->end_class] >> dfa->shift;
+    if (last == STATE_UNKNOWN) return DFA_UNKNOWN;
+    return last == STATE_DEAD_MATCH ? line.n : end;
 }

@@ -36,14 +36,7 @@ static struct op *emit(struct lowerer *l, enum op_code code)
 static const struct run_set *run_set(struct lowerer *l, const struct symbols *set)
 {
     struct run_set *run = tree_alloc(l->program->heap, sizeof(*run));
-    uint32_t high = 0;
-    for (uint32_t c = 0; c < 256; c++) {
-        run->has[c] = symbols_has(set, c);
-        if (run->has[c] && c < 128) run->low[c & 15] |= (uint8_t)(1u << (c >> 4));
-        high += c >= 128 && run->has[c];
-    }
-    run->high = high == 128;
-    run->by_nibble = high == 0 || high == 128;
+    run_set_init(run, set);
     return run;
 }
 
@@ -321,15 +314,29 @@ static void lower_test(struct lowerer *l, const struct shape *s)
     op->set = keep_symbols(l, s->set);
 }
 
+/* A group that is one span operation needs no saves of its own. */
+static void lower_group(struct lowerer *l, const struct shape *s, struct follow follow)
+{
+    struct program *p = l->program;
+    uint32_t start = p->n_ops;
+    emit(l, OP_SAVE)->arg = (uint16_t)(2 * s->group);
+    lower_list(l, s->child, follow);
+    if (l->failed) return;
+    if (p->n_ops == start + 2 && p->op[start + 1].code <= OP_DFA && p->op[start + 1].group == 0) {
+        p->op[start] = p->op[start + 1];
+        p->op[start].group = (uint16_t)s->group;
+        p->op[start + 1].dfa = NULL;
+        p->n_ops = start + 1;
+        return;
+    }
+    emit(l, OP_SAVE)->arg = (uint16_t)(2 * s->group + 1);
+}
+
 /* A part that no automaton took. */
 static void lower_one(struct lowerer *l, const struct shape *s, struct follow follow)
 {
     switch (s->kind) {
-    case SHAPE_GROUP:
-        emit(l, OP_SAVE)->arg = (uint16_t)(2 * s->group);
-        lower_list(l, s->child, follow);
-        emit(l, OP_SAVE)->arg = (uint16_t)(2 * s->group + 1);
-        break;
+    case SHAPE_GROUP: lower_group(l, s, follow); break;
     case SHAPE_SEQUENCE: lower_list(l, s->child, follow); break;
     case SHAPE_ALTERNATE: lower_alternate(l, s, follow); break;
     case SHAPE_REPEAT: lower_repeat(l, s, follow); break;

@@ -6,6 +6,7 @@
 #define PARSERS_GROK_OPS_H
 #include "parsers/grok/dfa.h"
 #include "parsers/grok/program.h"
+#include "parsers/grok/run_set.h"
 
 #define OPS_MAX 2000u
 #define CHOICES_MAX 8u /* branches one OP_CHOICE can hold */
@@ -25,14 +26,6 @@ enum op_code {
     OP_MATCH
 };
 
-/* Membership by byte, and by nibbles for 16 bytes at a time (W. Muła's byte lookup). */
-struct run_set {
-    uint8_t has[256];
-    uint8_t low[16]; /* by low nibble: bit h set when 0xh? is a member, h < 8 */
-    bool high;       /* all bytes above 0x7f are members; else none is */
-    bool by_nibble;  /* the two tables say it all */
-};
-
 struct choice {
     uint8_t viable[SYMBOLS]; /* branches that can match when this symbol is next */
     uint32_t n;
@@ -44,7 +37,8 @@ struct op {
     bool sure; /* when the rest fails no other end of this part can help */
     uint8_t test;
     uint16_t arg;
-    uint32_t min; /* OP_RUN and friends: at least as many bytes */
+    uint16_t group; /* span operations: the group that is just this span, or 0 */
+    uint32_t min;   /* OP_RUN and friends: at least as many bytes */
     uint32_t target;
     const struct symbols *set; /* OP_TEST; OP_LAST: what must follow */
     const struct run_set *run;

@@ -3,9 +3,6 @@
 #include "parsers/grok/ops.h"
 
 #include <stdlib.h>
-#if defined(__SSSE3__)
-#include <tmmintrin.h>
-#endif
 
 #include "engine/base/assert.h"
 
@@ -42,34 +39,6 @@ struct program_scratch *program_scratch_new(void)
 void program_scratch_free(struct program_scratch *scratch)
 {
     free(scratch);
-}
-
-/* End of the run of members that starts at `at`. */
-static inline uint32_t run_end(const struct run_set *set, slice line, uint32_t at)
-{
-#if defined(__SSSE3__)
-    /* Short runs are the rule; the vector pays from the fifth byte on. */
-    for (uint32_t i = 0; i < 4; i++, at++)
-        if (at >= line.n || !set->has[(unsigned char)line.p[at]]) return at;
-    if (set->by_nibble) {
-        const __m128i low = _mm_loadu_si128((const __m128i *)set->low);
-        const __m128i bit =
-            _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, (char)128, 0, 0, 0, 0, 0, 0, 0, 0);
-        const __m128i nibble = _mm_set1_epi8(0x0f);
-        for (; at + 16 <= line.n; at += 16) {
-            __m128i v = _mm_loadu_si128((const __m128i *)(line.p + at));
-            /* Bytes above 0x7f shuffle to zero, so they are no members here. */
-            __m128i by_low = _mm_shuffle_epi8(low, _mm_and_si128(v, nibble));
-            __m128i by_high = _mm_shuffle_epi8(bit, _mm_and_si128(_mm_srli_epi16(v, 4), nibble));
-            __m128i out = _mm_cmpeq_epi8(_mm_and_si128(by_low, by_high), _mm_setzero_si128());
-            uint32_t stop = (uint32_t)_mm_movemask_epi8(out);
-            if (set->high) stop &= ~(uint32_t)_mm_movemask_epi8(v);
-            if (stop != 0) return at + (uint32_t)__builtin_ctz(stop);
-        }
-    }
-#endif
-    while (at < line.n && set->has[(unsigned char)line.p[at]]) at++;
-    return at;
 }
 
 static inline uint32_t symbol_at(slice line, uint32_t at)
@@ -145,7 +114,7 @@ struct machine {
     bool unsure; /* some part could have ended elsewhere: failing proves nothing */
 };
 
-static bool save(struct machine *m, uint32_t slot)
+static inline bool save(struct machine *m, uint32_t slot, uint32_t at)
 {
     uint32_t *slots = &m->scratch->spans[0].from;
     if (m->n_frames > 0) {
@@ -153,7 +122,7 @@ static bool save(struct machine *m, uint32_t slot)
         m->scratch->trail[m->n_trail].slot = slot;
         m->scratch->trail[m->n_trail++].value = slots[slot];
     }
-    slots[slot] = m->at;
+    slots[slot] = at;
     return true;
 }
 
@@ -193,20 +162,35 @@ static inline void be_unsure(struct machine *m)
     m->n_frames = m->n_trail = 0;
 }
 
-/* One span operation: its end, UINT32_MAX when it fails, or DFA_UNKNOWN. */
-static inline uint32_t span(const struct op *op, slice line, uint32_t at)
+/* Not found, with whatever is left to try. */
+static inline bool resume(struct machine *m, enum program_status *status)
 {
+    bool left = m->n_frames > 0;
+    *status = m->unsure ? PROGRAM_UNDECIDED : PROGRAM_NO_MATCH;
+    return left && backtrack(m);
+}
+
+/* The operations that take no bytes. Returns whether to go on; *ok says if it held. */
+static inline bool control(struct machine *m, const struct op *op, bool *ok,
+                           enum program_status *status)
+{
+    *ok = true;
+    *status = PROGRAM_UNDECIDED;
     switch ((enum op_code)op->code) {
-    case OP_BYTE: return at < line.n && (unsigned char)line.p[at] == op->arg ? at + 1 : UINT32_MAX;
-    case OP_STRING:
-        if (line.n - at < op->text.n) return UINT32_MAX;
-        return memcmp(line.p + at, op->text.p, op->text.n) == 0 ? at + op->text.n : UINT32_MAX;
-    case OP_RUN: return run(op, line, at);
-    case OP_FIND: return find(op, line, at);
-    case OP_LAST: return run_last(op, line, at);
-    case OP_REST: return line.n;
-    case OP_DFA: return dfa_run(op->dfa, line, at);
-    default: PANIC("not a span operation");
+    case OP_MATCH: *status = PROGRAM_MATCH; return false;
+    case OP_SAVE: m->pc++; return save(m, op->arg, m->at);
+    case OP_JUMP: m->pc = op->target; return true;
+    case OP_TEST: {
+        enum verdict verdict = test(op, m->line, m->at);
+        *ok = verdict == HOLDS;
+        m->pc++;
+        return verdict != UNKNOWN;
+    }
+    default: {
+        int chosen = choose(m, op->choice->viable[symbol_at(m->line, m->at)]);
+        *ok = chosen > 0;
+        return chosen >= 0;
+    }
     }
 }
 
@@ -214,42 +198,43 @@ static inline uint32_t span(const struct op *op, slice line, uint32_t at)
 static enum program_status execute(struct machine *m)
 {
     const struct op *ops = m->program->op;
+    const slice line = m->line;
+    enum program_status status;
     for (;;) {
         const struct op *op = &ops[m->pc];
-        bool ok = true;
+        uint32_t at = m->at, end = UINT32_MAX;
+        bool ok;
         if (__builtin_expect(++m->steps > STEPS_MAX, 0)) return PROGRAM_UNDECIDED;
         switch ((enum op_code)op->code) {
-        case OP_MATCH: return PROGRAM_MATCH;
-        case OP_SAVE:
-            if (!save(m, op->arg)) return PROGRAM_UNDECIDED;
-            m->pc++;
+        case OP_BYTE:
+            if (at < line.n && (unsigned char)line.p[at] == op->arg) end = at + 1;
             break;
-        case OP_TEST: {
-            enum verdict verdict = test(op, m->line, m->at);
-            if (verdict == UNKNOWN) return PROGRAM_UNDECIDED;
-            ok = verdict == HOLDS;
-            m->pc++;
+        case OP_STRING:
+            if (line.n - at >= op->text.n && memcmp(line.p + at, op->text.p, op->text.n) == 0)
+                end = at + op->text.n;
             break;
-        }
-        case OP_JUMP: m->pc = op->target; break;
-        case OP_CHOICE: {
-            int chosen = choose(m, op->choice->viable[symbol_at(m->line, m->at)]);
-            if (chosen < 0) return PROGRAM_UNDECIDED;
-            ok = chosen > 0;
-            break;
-        }
-        default: {
-            uint32_t end = span(op, m->line, m->at);
+        case OP_RUN: end = run(op, line, at); break;
+        case OP_FIND: end = find(op, line, at); break;
+        case OP_LAST: end = run_last(op, line, at); break;
+        case OP_REST: end = line.n; break;
+        case OP_DFA:
+            end = dfa_run(op->dfa, line, at);
             if (end == DFA_UNKNOWN) return PROGRAM_UNDECIDED;
-            ok = end != UINT32_MAX;
-            if (ok && !op->sure) be_unsure(m);
-            m->at = end;
-            m->pc++;
+            break;
+        default:
+            if (!control(m, op, &ok, &status)) return status;
+            if (!ok && !resume(m, &status)) return status;
+            continue;
         }
+        if (end == UINT32_MAX) {
+            if (!resume(m, &status)) return status;
+            continue;
         }
-        if (ok) continue;
-        if (m->unsure && m->n_frames == 0) return PROGRAM_UNDECIDED;
-        if (!backtrack(m)) return PROGRAM_NO_MATCH;
+        if (!op->sure) be_unsure(m);
+        if (op->group != 0 && (!save(m, 2u * op->group, at) || !save(m, 2u * op->group + 1, end)))
+            return PROGRAM_UNDECIDED;
+        m->at = end;
+        m->pc++;
     }
 }
 
