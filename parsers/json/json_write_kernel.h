@@ -34,8 +34,8 @@ static inline char *room(struct buf *out, char *to, size_t more)
     return to;
 }
 
-/* n < VEC_BYTES bytes at p in the low end of a vector; the rest is undefined. */
-/* Reading past the end is harmless as long as it stays on the page: it cannot fault, and what
+/* n < VEC_BYTES bytes at p in the low end of a vector; the rest is undefined.
+ * Reading past the end is harmless as long as it stays on the page: it cannot fault, and what
  * it reads is not used. Strings of the configuration have no padding. Sanitizers would object,
  * so their builds always take the copy. */
 static inline vec load_part(const char *p, uint32_t n)
