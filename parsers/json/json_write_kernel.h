@@ -3,7 +3,7 @@
  *
  * Functions take the place to write at and return the place behind what they wrote; room()
  * is asked before, and leaves BUF_PAD bytes beyond that whole vectors may spill into.
- * Included by json_write_sse42.c, json_write_avx2.c, json_write_avx512.c only.
+ * Included by json_write_sse42.c and json_write_avx2.c only.
  */
 #ifndef PARSERS_JSON_JSON_WRITE_KERNEL_H
 #define PARSERS_JSON_JSON_WRITE_KERNEL_H
@@ -18,7 +18,7 @@ struct json_write_kernel {
     void (*value)(struct buf *out, const struct value *val, struct time_iso_cache *cache);
     void (*string)(struct buf *out, slice text);
 };
-extern const struct json_write_kernel json_write_sse42, json_write_avx2, json_write_avx512;
+extern const struct json_write_kernel json_write_sse42, json_write_avx2;
 
 /* The longest value that is not a string: a number or a quoted time. */
 #define JSON_SCALAR_BYTES_MAX (NUMBER_TEXT_MAX + TIME_ISO_BYTES_MAX + 2u)
@@ -34,14 +34,8 @@ static inline char *room(struct buf *out, char *to, size_t more)
     return to;
 }
 
-/* n < VEC_BYTES bytes at p in the low end of a vector; the rest is undefined. */
-#ifdef __AVX512BW__
-static inline vec load_part(const char *p, uint32_t n)
-{
-    return _mm512_maskz_loadu_epi8(mask_low(n), p);
-}
-#else
-/* Reading past the end is harmless as long as it stays on the page: it cannot fault, and what
+/* n < VEC_BYTES bytes at p in the low end of a vector; the rest is undefined.
+ * Reading past the end is harmless as long as it stays on the page: it cannot fault, and what
  * it reads is not used. Strings of the configuration have no padding. Sanitizers would object,
  * so their builds always take the copy. */
 static inline vec load_part(const char *p, uint32_t n)
@@ -53,7 +47,6 @@ static inline vec load_part(const char *p, uint32_t n)
     if (n > 0) memcpy(copy, p, n);
     return vec_load(copy);
 }
-#endif
 
 /* Copies in whole vectors; writes up to VEC_BYTES - 1 bytes more. */
 static inline char *put_bytes(char *to, const char *p, size_t n)
@@ -207,10 +200,13 @@ static inline const char *member_run(const struct member *m)
     }
     if ((v->flags & VALUE_RAW) != 0) return v->u.str == at ? at + v->n : NULL;
     if (m->key_n > BLOCK_BYTES - 16) return NULL; /* KEY_WIRE: these bytes are readable */
-    if (v->type == VALUE_BOOL)
-        return memcmp(at, v->u.yes ? "true" : "false", 4 + !v->u.yes) == 0 ? at + 4 + !v->u.yes
-                                                                           : NULL;
-    return v->type == VALUE_NIL && memcmp(at, "null", 4) == 0 ? at + 4 : NULL;
+    uint32_t word, want = 0;
+    memcpy(&word, at, 4);
+    if (v->type == VALUE_NIL) memcpy(&want, "null", 4);
+    if (v->type == VALUE_BOOL) memcpy(&want, v->u.yes ? "true" : "fals", 4);
+    if (want == 0 || word != want) return NULL;
+    if (v->type == VALUE_NIL || v->u.yes) return at + 4;
+    return at[4] == 'e' ? at + 5 : NULL;
 }
 
 /* The usual member of a filtered event in one go: laid out key, string value. */
