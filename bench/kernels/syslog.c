@@ -1,5 +1,5 @@
 /*
- * syslog_bench.c - ns per line of the syslog parsers over synthetic lines, hot and streaming.
+ * syslog.c - ns per line of the syslog parsers over synthetic lines, hot and streaming.
  *
  * Lines are 205 bytes (RFC 3164) and 226 bytes (RFC 5424) long on average, as in the design
  * budget. The median of several rounds is printed.
