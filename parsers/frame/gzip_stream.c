@@ -2,13 +2,39 @@
 
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 #include "engine/base/assert.h"
+
+/* The parts of a member's header (RFC 1952 section 2.3), read byte by byte: ISA-L's own reader gets
+ * the header checksum wrong when the header comes in two pieces. */
+enum header_part {
+    HEADER_FIXED,
+    HEADER_EXTRA_SIZE,
+    HEADER_EXTRA,
+    HEADER_NAME,
+    HEADER_COMMENT,
+    HEADER_CRC,
+    HEADER_DONE
+};
+#define HEADER_FLAG_CRC 2u
+#define HEADER_FLAG_EXTRA 4u
+#define HEADER_FLAG_NAME 8u
+#define HEADER_FLAG_COMMENT 16u
+
+struct gzip_header {
+    enum header_part part;
+    uint32_t at;    /* bytes of this part read */
+    uint32_t extra; /* size of the extra field; while HEADER_CRC, the checksum read */
+    uint32_t crc;
+    uint8_t flags;
+};
 
 struct gzip_stream {
     struct inflate_state isal;
     uint64_t out_bytes, out_bytes_max;
     const char *reason;
+    struct gzip_header header;
     enum gzip_kind kind;
     err failed;
     uint32_t members;
@@ -16,13 +42,19 @@ struct gzip_stream {
     bool trailing;
 };
 
-void gzip_stream_reset(struct gzip_stream *s)
+static void member_reset(struct gzip_stream *s)
 {
     static const uint32_t flags[] = {
-        [GZIP_GZIP] = ISAL_GZIP, [GZIP_ZLIB] = ISAL_ZLIB, [GZIP_RAW] = ISAL_DEFLATE};
+        [GZIP_GZIP] = ISAL_GZIP_NO_HDR_VER, [GZIP_ZLIB] = ISAL_ZLIB, [GZIP_RAW] = ISAL_DEFLATE};
     isal_inflate_reset(&s->isal);
     s->isal.crc_flag = flags[s->kind];
     s->isal.hist_bits = 0;
+    s->header = (struct gzip_header){.part = s->kind == GZIP_GZIP ? HEADER_FIXED : HEADER_DONE};
+}
+
+void gzip_stream_reset(struct gzip_stream *s)
+{
+    member_reset(s);
     s->out_bytes = 0;
     s->reason = NULL;
     s->failed = ERR_OK;
@@ -77,11 +109,77 @@ static bool member_begin(struct gzip_stream *s, slice *in)
         }
     }
     if (in->n == 0) return false;
-    if (s->members > 0) {
-        isal_inflate_reset(&s->isal);
-        s->isal.crc_flag = ISAL_GZIP;
-    }
+    if (s->members > 0) member_reset(s);
     return s->inside = true;
+}
+
+/* The first part from `part` on that the flags announce. */
+static void header_go(struct gzip_header *h, enum header_part part)
+{
+    static const uint8_t needs[] = {[HEADER_EXTRA_SIZE] = HEADER_FLAG_EXTRA,
+                                    [HEADER_EXTRA] = HEADER_FLAG_EXTRA,
+                                    [HEADER_NAME] = HEADER_FLAG_NAME,
+                                    [HEADER_COMMENT] = HEADER_FLAG_COMMENT,
+                                    [HEADER_CRC] = HEADER_FLAG_CRC};
+    while (part < HEADER_DONE && (h->flags & needs[part]) == 0) part++;
+    if (part == HEADER_EXTRA && h->extra == 0) {
+        header_go(h, HEADER_NAME);
+        return;
+    }
+    h->part = part;
+    h->at = 0;
+    if (part == HEADER_CRC) h->extra = 0;
+}
+
+/* The ten fixed bytes: magic, method, flags; time and system are of no interest. */
+static bool header_fixed(struct gzip_header *h, uint8_t byte)
+{
+    static const uint8_t magic[] = {0x1f, 0x8b, 8};
+    if (h->at < 3 && byte != magic[h->at]) return false;
+    if (h->at == 3) h->flags = byte;
+    if (h->at == 3 && (byte & 0xe0) != 0) return false; /* reserved flags */
+    if (++h->at == 10) header_go(h, HEADER_EXTRA_SIZE);
+    return true;
+}
+
+/* False when the header is none. */
+static bool header_byte(struct gzip_header *h, uint8_t byte)
+{
+    if (h->part != HEADER_CRC) h->crc = (uint32_t)crc32(h->crc, &byte, 1);
+    switch (h->part) {
+    case HEADER_FIXED: return header_fixed(h, byte);
+    case HEADER_EXTRA_SIZE:
+        h->extra |= (uint32_t)byte << (8 * h->at);
+        if (++h->at == 2) header_go(h, HEADER_EXTRA);
+        return true;
+    case HEADER_EXTRA:
+        if (++h->at == h->extra) header_go(h, HEADER_NAME);
+        return true;
+    case HEADER_NAME:
+    case HEADER_COMMENT:
+        if (byte == 0) header_go(h, h->part + 1);
+        return true;
+    case HEADER_CRC:
+        h->extra |= (uint32_t)byte << (8 * h->at);
+        if (++h->at < 2) return true;
+        h->part = HEADER_DONE;
+        return h->extra == (h->crc & 0xffff);
+    case HEADER_DONE: break;
+    }
+    PANIC("the header is read already");
+}
+
+/* 1 when the header is behind, 0 for more input, or an error. */
+static int header_read(struct gzip_stream *s, slice *in)
+{
+    while (s->header.part != HEADER_DONE) {
+        if (in->n == 0) return 0;
+        uint8_t byte = (uint8_t)in->p[0];
+        *in = slice_from(*in, 1);
+        if (!header_byte(&s->header, byte))
+            return stream_fail(s, ERR_FRAME, "compressed data: bad gzip header");
+    }
+    return 1;
 }
 
 /* At the end of a stream the inflater may still hold whole bytes in its bit buffer. Those that
@@ -134,6 +232,9 @@ int gzip_stream_run(struct gzip_stream *s, slice *in, char *out, uint32_t cap, u
     if (s->failed != ERR_OK) return s->failed;
     for (;;) {
         if (!s->inside && !member_begin(s, in)) return s->members > 0 ? GZIP_END : GZIP_MORE;
+        int header = header_read(s, in);
+        if (header < 0) return header;
+        if (header == 0) return GZIP_MORE;
         uint32_t left = in->n;
         uint32_t made = *n;
         int r = member_run(s, in, out, cap, n);

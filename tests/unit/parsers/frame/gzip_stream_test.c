@@ -106,6 +106,42 @@ static void members_padding_junk(void **state)
     }
 }
 
+/* Every combination of header parts, cut everywhere; with a right and a wrong checksum. */
+static void headers(void **state)
+{
+    (void)state;
+    struct gzip_stream *s = gzip_stream_new(GZIP_GZIP, 0);
+    for (uint32_t k = 0; k < 64; k++) {
+        uint32_t flags = k % 32;
+        bool wrong = k >= 32;
+        struct buf b = {0};
+        buf_add(&b, "\x1f\x8b\x08\0tttt\0\3", 10);
+        b.data[3] = (char)flags;
+        if (flags & 4) buf_add(&b, flags & 1 ? "\0\0" : "\5\0extra", flags & 1 ? 2 : 7);
+        if (flags & 8) buf_add(&b, "name", 5);
+        if (flags & 16) buf_add(&b, "", 1);
+        uLong crc = crc32(0, (const Bytef *)b.data, (uInt)b.n);
+        if (flags & 2) buf_add_byte(&b, (char)(crc ^ wrong));
+        if (flags & 2) buf_add_byte(&b, (char)(crc >> 8));
+        struct buf whole = {0};
+        add_deflated(&whole, SLICE("hello hello"), 31);
+        buf_add(&b, whole.data + 10, whole.n - 10);
+        for (uint32_t cut = 1; cut <= b.n; cut++) {
+            struct buf got = {0};
+            gzip_stream_reset(s);
+            int r = inflate_all(s, slice_part(buf_slice(&b), 0, cut), 1000, 100, &got);
+            if (r >= 0) r = inflate_all(s, slice_from(buf_slice(&b), cut), 1000, 100, &got);
+            if (cut == b.n && r == GZIP_MORE) r = GZIP_END; /* nothing left to feed */
+            assert_int_equal(r, wrong && (flags & 2) ? ERR_FRAME : GZIP_END);
+            if (r == GZIP_END) assert_slice_equal(buf_slice(&got), SLICE("hello hello"));
+            buf_fini(&got);
+        }
+        buf_fini(&whole);
+        buf_fini(&b);
+    }
+    gzip_stream_free(s);
+}
+
 static void bounds_and_damage(void **state)
 {
     (void)state;
@@ -152,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_and_rooms),
         cmocka_unit_test(members_padding_junk),
+        cmocka_unit_test(headers),
         cmocka_unit_test(bounds_and_damage),
     };
     return T_RUN(tests);
