@@ -52,7 +52,7 @@ static void prepare(void)
     log_set_level(LOG_FATAL);
     struct ast *ast = heap_alloc(&heap, sizeof(*ast));
     struct process_settings *settings = process_settings_new(&settings_heap);
-    const struct source *source = source_new(&heap, SLICE("fuzz"), SLICE(config));
+    const struct source *source = source_new(&heap, SLICE("fuzz"), slice_from_cstr(config));
     err e = process_settings_finish(settings, &diag);
     if (e == ERR_OK) e = ast_parse(source, (struct ast_options){0}, &heap, &diag, ast);
     if (e == ERR_OK) plan = plan_compile(ast, &heap, &diag, &plugin_registry, settings, NULL);
