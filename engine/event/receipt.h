@@ -10,7 +10,10 @@
 #ifndef ENGINE_EVENT_RECEIPT_H
 #define ENGINE_EVENT_RECEIPT_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "engine/base/counters.h"
 
 /* Worst one wins. */
 enum outcome { OUTCOME_DELIVERED, OUTCOME_DEAD_LETTERED, OUTCOME_FAILED };
@@ -28,10 +31,11 @@ struct receipt {
 
 /* What a source may still take in. */
 struct intake {
-    int64_t credit_bytes; /* <= 0: stop receiving */
-    int64_t window_bytes; /* credit when nothing is outstanding */
-    uint32_t waiting;     /* streams that hold bytes they could not hand on yet */
-    bool stopped;         /* set by the source when it stopped for lack of credit */
+    int64_t credit_bytes;           /* <= 0: stop receiving */
+    int64_t window_bytes;           /* credit when nothing is outstanding */
+    uint32_t waiting;               /* streams that hold bytes they could not hand on yet */
+    struct counter *events, *bytes; /* of the input on this shard; may be NULL */
+    bool stopped;                   /* set by the source when it stopped for lack of credit */
     /* Called by the worker between batches, once there is credit again. Resuming at half the
      * window, not at the first free byte: waking for every receipt costs more than reading. */
     void (*resume)(struct intake *);
@@ -80,6 +84,15 @@ static inline bool ack_window_full(const struct ack_window *w)
 static inline bool intake_ready(const struct intake *s)
 {
     return s->credit_bytes > s->window_bytes / 2;
+}
+
+/* Counts what an input took in. Inputs that decode through a feed or pass a window to worker_took
+ * need not call it. */
+static inline void intake_took(struct intake *s, uint32_t bytes, uint32_t events)
+{
+    if (s->events == NULL) return;
+    counter_add(s->events, events);
+    counter_add(s->bytes, bytes);
 }
 
 static inline void receipt_hold(struct receipt *r)

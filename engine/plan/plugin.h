@@ -52,7 +52,9 @@ struct filter_ops {
     /* About once a second, and at the end: may add events to `out`. May be NULL. */
     void (*tick)(void *state, const void *cfg, struct batch *out, int64_t now_ns, bool last);
     void (*stop)(void *state, const void *cfg);
-    /* Appends `,"key":value` pairs to the plugin's entry in /_node/stats; may be NULL. */
+    /* Appends `,"key":value` pairs to the plugin's entry in /_node/stats; may be NULL. Called per
+     * shard from the API's thread while the shard runs: read counters only, and give the same keys
+     * in the same order every time; whole numbers of the shards are added up. */
     void (*stats)(const void *state, const void *cfg, struct buf *out);
 };
 
@@ -152,6 +154,11 @@ struct output_ops {
 
 struct decoration;
 
+/* One input's numbers on one shard, which is the only one to write them. */
+struct input_counters {
+    _Alignas(64) struct counter events, bytes;
+};
+
 /* A configured input of a running pipeline, handed to its callbacks. */
 struct input {
     const struct input_ops *ops;
@@ -161,6 +168,10 @@ struct input {
     slice id;
     const char *pipeline_id;
     bool ecs;
+    /* One block per shard of the process, by shard->index. Intakes that an input adds inside
+     * start() or moved() count into it by themselves; one added later gets
+     * intake->events and ->bytes from its input. */
+    struct input_counters *counters;
     /* An INPUT_ENDS input calls this once, from its shard, when there is nothing more to read
      * and all it read has been handed to the worker. */
     void (*finished)(struct input *input);
@@ -170,7 +181,10 @@ struct input {
 enum input_flag {
     INPUT_SINGLE = 1, /* runs on one shard only (stdin, file, generator) */
     INPUT_ENDS = 2,   /* may finish by itself: the process ends when all inputs did */
-    INPUT_NOT_RELOADABLE = 4
+    INPUT_NOT_RELOADABLE = 4,
+    /* `shared` (listening sockets) holds nothing that belongs to cfg or self, so that a reload may
+     * hand it to the same input of the new plan. Needed for moved(), too. */
+    INPUT_SHARED_STAYS = 8
 };
 
 struct input_ops {
@@ -191,8 +205,15 @@ struct input_ops {
     void (*stop)(void *state, const void *cfg);
     /* true: no operation in flight refers to the state any more, it may be freed. */
     bool (*stopped)(void *state, const void *cfg);
-    /* A reload found the same input in the new plan: state moves on, keeping its sockets.
-     * NULL: the input is stopped and started anew. */
+    /* A reload found the same input (same options, plan_input.fingerprint) in the new plan, and
+     * the flag INPUT_SHARED_STAYS is set: state and shared stay, with their sockets and
+     * connections. Runs on the shard between batches, after the old worker's open batch has been
+     * flushed. Everything in `state` that came from the old cfg, worker or self must be pointed at
+     * the new ones: worker_adopt_intake for each intake, feed_move for each feed. Codec states are
+     * kept: they hold nothing of cfg. Promises made to the old worker's batches settle in the same
+     * windows as before. Must not fail and must not decode. A failed reload moves back.
+     * NULL: the input is stopped and started anew, with its `shared` when INPUT_SHARED_STAYS is
+     * set (pending connections wait in the listening socket), else all of it is made anew. */
     void (*moved)(void *state, const void *cfg, struct worker *worker, struct input *self);
     void (*close)(void *shared, const void *cfg); /* control thread, after every stop */
     void (*stats)(const void *shared, const void *cfg, struct buf *out); /* any time; may be NULL */

@@ -131,13 +131,21 @@ struct lane *lane_new(struct delivery *d, struct worker *worker)
     ASSERT(n < d->lane_max);
     d->lane[n] = lane;
     atomic_store(&d->lane_n, n + 1);
+    lane->next = worker->lanes;
+    worker->lanes = lane;
     return lane;
+}
+
+static size_t bytes_max(const struct lane *lane)
+{
+    /* A plain bound, no partner: a little late is as good. */
+    return atomic_load_explicit(&lane->shard->lane_bytes_max, memory_order_relaxed);
 }
 
 struct delivery_request *lane_request(struct lane *lane)
 {
     if (lane->open != NULL) return lane->open;
-    if (lane->in_flight >= DELIVERY_REQUESTS_MAX || lane->in_flight_bytes >= DELIVERY_BYTES_MAX) {
+    if (lane->in_flight >= DELIVERY_REQUESTS_MAX || lane->in_flight_bytes >= bytes_max(lane)) {
         counter_add(&lane->full_hits, 1);
         return NULL;
     }
@@ -184,6 +192,7 @@ void lane_seal(struct lane *lane)
     counter_add(&lane->requests, 1);
     counter_add(&lane->bytes, r->body.n);
     counter_set(&lane->depth, lane->in_flight);
+    counter_set(&lane->flying_bytes, lane->in_flight_bytes);
     bool pushed = ring_push(&lane->out, r);
     ASSERT(pushed); /* in_flight is bounded by the ring's size */
     bell_ring(&lane->delivery->bell);
@@ -209,6 +218,7 @@ void lane_poll(struct lane *lane)
     while ((r = ring_pop(&lane->home)) != NULL) {
         landed(lane, r);
         counter_set(&lane->depth, lane->in_flight);
+        counter_set(&lane->flying_bytes, lane->in_flight_bytes);
         release(r, r->outcome);
         if (r->body.cap > BODY_KEEP_BYTES) buf_fini(&r->body);
         r->next = lane->free;

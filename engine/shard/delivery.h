@@ -16,9 +16,10 @@
 #include "engine/base/ring.h"
 #include "engine/shard/worker.h"
 
-/* Named bounds of a lane and their defaults. */
+/* Named bounds of a lane and their defaults. How many bytes a lane may have in flight is its share
+ * of spate.memory_bytes (shard->lane_bytes_max), at most DELIVERY_BYTES_MAX. */
 #define DELIVERY_REQUESTS_MAX 32u
-#define DELIVERY_BYTES_MAX (64u * 1024 * 1024)
+#define DELIVERY_BYTES_MAX SHARD_LANE_BYTES_MAX
 #define DELIVERY_SEAL_BYTES (512u * 1024)
 #define DELIVERY_LINGER_NS (5 * 1000 * 1000LL)
 
@@ -76,8 +77,9 @@ struct lane {
     size_t seal_bytes;
     int64_t linger_ns;
     struct timer linger;
-    struct counter requests, bytes, full_hits, depth;
+    struct counter requests, bytes, full_hits, depth, flying_bytes;
     _Atomic int closed; /* the shard has left */
+    struct lane *next;  /* of worker->lanes */
 };
 
 struct lane *lane_new(struct delivery *d, struct worker *worker);

@@ -48,6 +48,22 @@ void feed_fini(struct feed *feed)
     }
 }
 
+void feed_move(struct feed *feed, struct worker *worker, const struct codec *codec,
+               const struct decoration *decoration)
+{
+    ASSERT(feed->worker->shard == worker->shard && feed->codec->ops == codec->ops);
+    feed->worker = worker;
+    feed->codec = codec;
+    feed->decoration = decoration;
+}
+
+/* Counts through the window's intake, or the feed's own when it has no window. */
+static void took(struct feed *feed, uint32_t bytes, uint32_t events)
+{
+    if (feed->window == NULL) intake_took(feed->intake, bytes, events);
+    worker_took(feed->worker, feed->window, bytes, events);
+}
+
 static uint32_t frame_max(const struct feed *feed)
 {
     uint32_t own = feed->codec->frame_bytes_max;
@@ -82,7 +98,7 @@ static uint32_t decode(struct feed *feed, struct blob *blob, slice bytes, bool e
         feed->long_frame = false;
         finish_events(feed, b, from);
     }
-    if (used > 0 || b->n > from) worker_took(w, feed->window, used, b->n - from);
+    if (used > 0 || b->n > from) took(feed, used, b->n - from);
     worker_flush_full(w);
     return used;
 }
@@ -242,7 +258,7 @@ static void flush_codec(struct feed *feed)
     feed->codec->ops->flush(feed->codec_state, feed->codec->cfg, &d);
     if (b->n == from) return;
     finish_events(feed, b, from);
-    worker_took(feed->worker, feed->window, 0, b->n - from);
+    took(feed, 0, b->n - from);
 }
 
 bool feed_end(struct feed *feed)

@@ -47,6 +47,10 @@ err feed_init(struct feed *feed, struct worker *worker, struct intake *intake,
               const struct decoration *decoration) MUST_USE;
 /* Drops what waits; counts nothing. */
 void feed_fini(struct feed *feed);
+/* A reload: from now on events go to another worker of the same shard. What is kept (a cut frame,
+ * waiting bytes, the codec's state) is decoded by the new codec, which has the same options. */
+void feed_move(struct feed *feed, struct worker *worker, const struct codec *codec,
+               const struct decoration *decoration);
 
 /* Decodes, or keeps, all of `bytes`, which lie in `blob` (NULL: memory that is the caller's and is
  * copied). False when something had to be kept: stop receiving until the intake is resumed. */

@@ -22,6 +22,7 @@ void shard_init(struct shard *shard, uint32_t index, struct io *io, size_t pool_
     shard->io = io;
     page_pool_init(&shard->pool, pool_bytes == 0 ? SIZE_MAX : pool_bytes);
     mailbox_init(&shard->mailbox, io);
+    atomic_init(&shard->lane_bytes_max, SHARD_LANE_BYTES_MAX);
     shard->now_mono_ns = clock_mono_ns();
     shard->now_real_ns = clock_real_ns();
 }

@@ -18,6 +18,9 @@
 /* Batches kept for reuse; each holds a page or two. */
 #define SHARD_BATCHES_KEPT 8u
 
+/* What a lane of an output may have in flight when nobody has shared memory out. */
+#define SHARD_LANE_BYTES_MAX (64u * 1024 * 1024)
+
 struct worker;
 
 struct shard_counters {
@@ -34,6 +37,8 @@ struct shard {
     uint32_t free_batch_n;
     struct worker *worker[SHARD_WORKERS_MAX];
     uint32_t worker_n;
+    uint64_t workers_made;
+    _Atomic uint64_t lane_bytes_max; /* in flight per lane; the control thread's share-out */
     uint32_t index;
     int64_t now_mono_ns; /* read once a step */
     int64_t now_real_ns;

@@ -31,6 +31,14 @@ static void tick(struct timer *timer, int64_t now_ns)
     timer_set(&w->shard->timers, &w->tick, now_ns + WORKER_TICK_NS);
 }
 
+static void start_ticking(struct worker *w)
+{
+    const struct plan *plan = w->plan;
+    for (uint32_t i = 0; i < plan->filter_n; i++)
+        if (plan->filter[i].ops->tick != NULL && !timer_is_set(&w->tick))
+            timer_set(&w->shard->timers, &w->tick, w->shard->now_mono_ns + WORKER_TICK_NS);
+}
+
 static uint32_t batch_events(const struct plan *plan)
 {
     /* Logstash's 125 is its own default, not a wish of the user's. */
@@ -50,6 +58,9 @@ struct worker *worker_new(struct shard *shard, const struct plan *plan, struct o
     w->shard = shard;
     w->plan = plan;
     w->events_max = batch_events(plan);
+    /* No two workers of a shard count alike: a window that moves from one to another takes no
+     * batch of the new one for one of the old. */
+    w->batch_serial = (uint64_t)++shard->workers_made << 40;
     w->intake = calloc(WORKER_INTAKES_MAX, sizeof(*w->intake));
     ASSERT(w->intake != NULL);
     w->tick.fire = tick;
@@ -60,9 +71,7 @@ struct worker *worker_new(struct shard *shard, const struct plan *plan, struct o
         return NULL;
     }
     shard->worker[shard->worker_n++] = w;
-    for (uint32_t i = 0; i < plan->filter_n; i++)
-        if (plan->filter[i].ops->tick != NULL && !timer_is_set(&w->tick))
-            timer_set(&shard->timers, &w->tick, shard->now_mono_ns + WORKER_TICK_NS);
+    start_ticking(w);
     return w;
 }
 
@@ -101,6 +110,27 @@ void worker_add_intake(struct worker *w, struct intake *intake)
 {
     ASSERT(w->intake_n < WORKER_INTAKES_MAX);
     w->intake[w->intake_n++] = intake;
+    if (w->starting_events == NULL) return;
+    intake->events = w->starting_events;
+    intake->bytes = w->starting_bytes;
+}
+
+void worker_adopt_intake(struct worker *to, struct worker *from, struct intake *intake)
+{
+    ASSERT(to->shard == from->shard);
+    worker_remove_intake(from, intake);
+    worker_add_intake(to, intake);
+}
+
+void worker_pause(struct worker *w, bool paused)
+{
+    w->paused = paused;
+}
+
+void worker_undrain(struct worker *w)
+{
+    w->last_tick_done = false;
+    start_ticking(w);
 }
 
 void worker_remove_intake(struct worker *w, struct intake *intake)
@@ -115,7 +145,8 @@ void worker_remove_intake(struct worker *w, struct intake *intake)
 
 static bool has_room(const struct worker *w)
 {
-    return w->parked_n < WORKER_PARKED_MAX && pages_room(&w->shard->pool, WORKER_ROOM_BYTES);
+    return !w->paused && w->parked_n < WORKER_PARKED_MAX &&
+           pages_room(&w->shard->pool, WORKER_ROOM_BYTES);
 }
 
 bool worker_may_read(struct worker *w, struct intake *intake, const struct ack_window *window)
@@ -147,6 +178,7 @@ void worker_took(struct worker *w, struct ack_window *window, uint32_t bytes, ui
     counter_add(&w->counters.bytes_in, bytes);
     counter_add(&w->counters.events_in, events);
     if (window == NULL) return;
+    intake_took(window->intake, bytes, events);
     bool fresh;
     struct receipt *r = ack_window_charge(window, w->batch_serial, bytes, &fresh);
     if (!fresh) return;
@@ -262,7 +294,8 @@ bool worker_drain(struct worker *w)
     worker_flush(w);
     worker_poll(w);
     if (w->head != NULL) return false;
-    for (uint32_t i = 0; i < w->intake_n; i++)
+    /* What waits while the worker is paused will be decoded by the next one. */
+    for (uint32_t i = 0; !w->paused && i < w->intake_n; i++)
         if (w->intake[i]->waiting > 0) return false;
     const struct plan *plan = w->plan;
     bool done = true;

@@ -38,6 +38,9 @@ struct worker {
     uint32_t intake_n;
     bool last_tick_done; /* draining: filters have given up what they kept */
     bool running;        /* inside plan_step: batches may not be stepped recursively */
+    bool paused;         /* a reload: nothing is taken in until the old batches are delivered */
+    struct counter *starting_events, *starting_bytes; /* of the input being started, for intakes */
+    struct lane *lanes;                               /* of the outputs, for the monitoring API */
     struct timer tick;
     struct worker_counters counters;
 };
@@ -50,6 +53,8 @@ void worker_free(struct worker *w);
 /* Inputs register what worker_may_read is asked about. */
 void worker_add_intake(struct worker *w, struct intake *intake);
 void worker_remove_intake(struct worker *w, struct intake *intake);
+/* A reload moves an input: its intake leaves one worker for another of the same shard. */
+void worker_adopt_intake(struct worker *to, struct worker *from, struct intake *intake);
 /* May this input take more in now? If not, it is marked stopped and resume() will be called. */
 bool worker_may_read(struct worker *w, struct intake *intake, const struct ack_window *window);
 
@@ -70,6 +75,10 @@ void worker_poll(struct worker *w);
 bool worker_is_busy(const struct worker *w);
 /* A run that answered APPLY_PARKED can go on. */
 void worker_resume(struct worker *w);
+/* Taking in stops (worker_may_read says no) or goes on. */
+void worker_pause(struct worker *w, bool paused);
+/* Undoes worker_drain: a reload that failed goes on with the old worker. */
+void worker_undrain(struct worker *w);
 /* Filters' last tick, then everything out; true when nothing is in flight any more. */
 bool worker_drain(struct worker *w);
 
