@@ -65,7 +65,7 @@ struct mpsc_fixture {
     struct mpsc queue;
     struct mpsc_item {
         uint32_t producer, number;
-    } *item;
+    } * item;
 };
 
 struct mpsc_arg {
