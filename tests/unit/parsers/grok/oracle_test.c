@@ -57,12 +57,14 @@ static void add_simple(struct buf *out)
         buf_add_cstr(out, pick(ascii, ARRAY_LEN(ascii)));
 }
 
+/* Without \\z, \\Z and \\B, where Oniguruma 6.9.8 finds (?<!b)\\z in "ab" and no \\B.+ in "a-- ".
+ */
 static void add_assertion(struct buf *out)
 {
-    static const char *const list[] = {"^",         "$",      "\\A",     "\\z",    "\\Z",
-                                       "(?=a)",     "(?!b)",  "(?<=a)",  "(?<!b)", "(?<![0-9.])",
-                                       "(?![0-9])", "(?=ab)", "(?<!ab)", "\\b",    "\\B"};
-    buf_add_cstr(out, pick(list, ARRAY_LEN(list) - (wide ? 2 : 0)));
+    static const char *const list[] = {"^",         "$",      "\\A",     "(?=a)",
+                                       "(?!b)",     "(?<=a)", "(?<!b)",  "(?<![0-9.])",
+                                       "(?![0-9])", "(?=ab)", "(?<!ab)", "\\b\\w"};
+    buf_add_cstr(out, pick(list, ARRAY_LEN(list) - (wide ? 1 : 0)));
 }
 
 static void add_group(struct buf *out, int depth)
