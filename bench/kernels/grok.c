@@ -1,6 +1,7 @@
 /*
- * grok_bench.c - ns per line of grok sets: COMBINEDAPACHELOG, and many patterns of which the last
- * or none matches. Usage: grok_bench [lines]. The dictionary is that of the tests.
+ * grok.c - ns per line of grok sets: COMBINEDAPACHELOG, and many patterns of which the last
+ * or none matches. The library is the legacy one.
+ * Usage: bench_grok [lines].
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,13 +10,21 @@
 #include "engine/base/clock.h"
 #include "engine/base/prng.h"
 #include "parsers/grok/grok.h"
-#include "tests/unit/parsers/grok/dictionary.h"
+#include "parsers/grok/patterns.h"
 
 #define LINES_MAX 20000u
 #define ROUNDS 7
 
 static slice lines[LINES_MAX];
 static uint32_t n_lines = 5000;
+
+static bool lookup(void *opaque, slice name, slice *pattern)
+{
+    (void)opaque;
+    const char *text = grok_pattern_find(GROK_LEGACY, name);
+    *pattern = slice_from_cstr(text);
+    return text != NULL;
+}
 
 static void free_lines(void)
 {
@@ -67,7 +76,7 @@ static void measure(const char *name, const slice *patterns, uint32_t n,
                     const struct grok_options *options)
 {
     struct grok_dict *dict = grok_dict_new(NULL);
-    grok_dict_add_text(dict, slice_from_cstr(test_dictionary));
+    grok_dict_lookup(dict, lookup, NULL);
     struct grok_error error;
     int64_t start = clock_mono_ns();
     struct grok_set *set = grok_set_new(patterns, n, dict, options, &error);

@@ -76,7 +76,11 @@ static pcre2_code *compile(const struct regex_tree *tree, enum encoding encoding
 {
     struct buf text = {0};
     regex_translate(tree, encoding != ENCODING_ASCII, &text);
-    uint32_t options = PCRE2_MULTILINE;
+    /* Two optimizations of PCRE2 10.42 are wrong, as the tests against Oniguruma show: auto-possess
+     * before (?:-){0,1}+, and start optimization both in the JIT ("early fail": it finds no
+     * ([^ ]c|b)[^ ]*[a-c]{2,} in "abcb-") and in the study (no (?=ab)-?a in "ab"). Selection, gates
+     * and programs do what they were good for. */
+    uint32_t options = PCRE2_MULTILINE | PCRE2_NO_AUTO_POSSESS | PCRE2_NO_START_OPTIMIZE;
     if (encoding != ENCODING_ASCII) options |= PCRE2_UTF;
     if (encoding == ENCODING_INVALID) options |= PCRE2_MATCH_INVALID_UTF;
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);

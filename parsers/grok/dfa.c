@@ -171,12 +171,16 @@ static void emit_shape(struct maker *m, const struct shape *s)
 
 /* ---- classes of symbols that nothing here tells apart -------------------------------------- */
 
+static bool is_word(uint32_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
 static struct symbols word_symbols(void)
 {
     struct symbols word = {{0}};
     for (uint32_t c = 0; c < 128; c++)
-        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_')
-            symbols_add(&word, c);
+        if (is_word(c)) symbols_add(&word, c);
     return word;
 }
 
@@ -211,12 +215,6 @@ static void find_classes(struct maker *m)
 }
 
 /* ---- determinization ----------------------------------------------------------------------- */
-
-static bool is_word(uint32_t c)
-{
-    struct symbols word = word_symbols();
-    return c != SYMBOL_END && symbols_has(&word, c);
-}
 
 /* `previous` and `next` are symbols, END meaning start and end. */
 static bool test_holds(struct maker *m, const struct nfa_op *op, uint32_t previous, uint32_t next)

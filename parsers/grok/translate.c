@@ -11,7 +11,8 @@
 #include "engine/base/utf8.h"
 
 #define WORD_UTF "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]"
-#define NEVER "[^\\x00-\\xff]"
+/* Not [^\x00-\xff]: PCRE2 derives from x*? of it that nothing can start. */
+#define NEVER "(?!)"
 
 struct writer {
     const struct regex_tree *tree;
@@ -96,11 +97,15 @@ static void write_assert(struct writer *w, enum assert_kind kind)
         buf_add_cstr(w->out, plain[kind]);
 }
 
-/* An infinite loop over something that may be empty needs the group; so do literals. */
+/*
+ * Possessive groups are written as atomic ones: PCRE2 10.42 derives from [ab]?(?:-){0,1}+[a] that
+ * [ab]? never gives back, which is wrong on "a".
+ */
 static void write_repeat(struct writer *w, const struct regex_node *node)
 {
-    static const char *const suffix[] = {"", "?", "+"};
-    bool bare = node->child->kind == NODE_SET && !w->utf;
+    bool bare = node->child->kind == NODE_SET && !w->utf && !ascii_none(node->child->set->ascii);
+    bool possessive = node->mode == REPEAT_POSSESSIVE;
+    if (possessive && !bare) buf_add_cstr(w->out, "(?>");
     if (!bare) buf_add_cstr(w->out, "(?:");
     write_node(w, node->child);
     if (!bare) buf_add_byte(w->out, ')');
@@ -108,9 +113,12 @@ static void write_repeat(struct writer *w, const struct regex_node *node)
         buf_add_byte(w->out, node->min == 0 ? '*' : '+');
     else if (node->max == TREE_REPEAT_INFINITE)
         buf_printf(w->out, "{%u,}", node->min);
+    else if (node->min == 0 && node->max == 1)
+        buf_add_byte(w->out, '?');
     else
         buf_printf(w->out, "{%u,%u}", node->min, node->max);
-    buf_add_cstr(w->out, suffix[node->mode]);
+    if (node->mode == REPEAT_LAZY) buf_add_byte(w->out, '?');
+    if (possessive) buf_add_byte(w->out, bare ? '+' : ')');
 }
 
 static void write_look(struct writer *w, const struct regex_node *node)
