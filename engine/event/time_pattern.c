@@ -290,7 +290,7 @@ static bool java_date(struct compiler *c, char letter, uint32_t n)
     case 'q': return java_number_or_text(c, TIME_OP_QUARTER, TIME_FIELD_QUARTER, letter, n);
     case 'c':
         if (n == 2) return fail(c, c->at, "1 or 3 to 5 letters 'c'");
-        /* fall through */
+        __attribute__((fallthrough));
     case 'e': return java_number_or_text(c, TIME_OP_WEEKDAY, TIME_FIELD_US_WEEKDAY, letter, n);
     case 'E': return java_text(c, TIME_OP_WEEKDAY, letter, n);
     default: return fail(c, c->at, "'%c' is no java.time pattern letter", letter);

@@ -408,6 +408,17 @@ static struct regex_node *special_group(struct parser *p, uint32_t start)
     return option_group(p, start);
 }
 
+/* (?:[a-z]) is [a-z]: PCRE2 copies a repeated group for each round, a repeated set not, and
+ * expansion puts groups around everything. */
+static struct regex_node *unwrapped(struct regex_node *node)
+{
+    struct regex_node *inner = node;
+    while (inner != NULL && inner->kind == NODE_SEQUENCE && inner->child != NULL &&
+           inner->child->next == NULL)
+        inner = inner->child;
+    return inner != NULL && inner->kind == NODE_SET ? inner : node;
+}
+
 static struct regex_node *parse_group(struct parser *p)
 {
     uint32_t start = p->at, outer = p->flags;
@@ -423,7 +434,7 @@ static struct regex_node *parse_group(struct parser *p)
         node = capture_group(p, SLICE_NONE, start);
     p->flags = outer;
     p->depth--;
-    return node;
+    return unwrapped(node);
 }
 
 /* ---- atoms --------------------------------------------------------------------------------- */
