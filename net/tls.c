@@ -116,14 +116,13 @@ static bool load_truststore(SSL_CTX *ctx, const struct tls_config *c, char why[T
 
 static bool load_authorities(SSL_CTX *ctx, const struct tls_config *c, char why[TLS_WHY_BYTES])
 {
+    STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+    SSL_CTX_set_client_CA_list(ctx, names); /* owns it; what a client may choose by */
     for (uint32_t i = 0; i < c->authority_n; i++) {
         char path[PATH_BYTES];
         slice_cstr(c->authorities[i], path, sizeof(path));
         if (SSL_CTX_load_verify_file(ctx, path) == 1) {
-            STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(path);
-            for (int k = 0; !c->client && k < sk_X509_NAME_num(names); k++)
-                SSL_CTX_add1_to_CA_list(ctx, sk_X509_NAME_value(names, k));
-            sk_X509_NAME_pop_free(names, X509_NAME_free);
+            if (!c->client) SSL_add_file_cert_subjects_to_stack(names, path);
             continue;
         }
         struct stat about;
