@@ -6,7 +6,7 @@
 #include "parsers/text/date_parse.h"
 
 /* Key text laid out for the encoder, as the members of every event should be. */
-#define CORE_NAME(text) ((slice){"\"" text "\":" PAD_64 + 1, sizeof(text) - 1})
+#define CORE_NAME(text) ((slice){&("\"" text "\":" PAD_64)[1], sizeof(text) - 1})
 #define PAD_16 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 #define PAD_64 PAD_16 PAD_16 PAD_16 PAD_16
 

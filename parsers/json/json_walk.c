@@ -193,7 +193,7 @@ static inline int walk_literal(struct json_reader *r, uint32_t at, struct value 
     bool yes = word == load32("true"), no = word == load32("fals") && p[4] == 'e';
     if (!(yes | no) && word != load32("null")) return fail(r, at, JSON_SYNTAX);
     uint32_t n = no ? 5 : 4;
-    out->type = yes | no ? VALUE_BOOL : VALUE_NIL;
+    out->type = (yes | no) ? VALUE_BOOL : VALUE_NIL;
     out->flags = 0;
     out->n = 0;
     out->u.num = 0;
