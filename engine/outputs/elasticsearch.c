@@ -1,4 +1,5 @@
 /* elasticsearch.c - the elasticsearch output: its shard side and its life. */
+#define _GNU_SOURCE
 #include "engine/outputs/elasticsearch.h"
 
 #include <signal.h>

@@ -14,6 +14,7 @@
 #include <curl/curl.h>
 #include <pthread.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/prng.h"
 #include "engine/base/ring.h"
 #include "engine/event/template.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/clock.h"
 
 #define DAY_NS (86400 * NS_PER_SEC)
 #define TEMPLATE_FILE_BYTES_MAX (16L * 1024 * 1024)

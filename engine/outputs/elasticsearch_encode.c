@@ -258,8 +258,7 @@ static void write_plain(struct item *i)
  * must not see them, so they are set on a copy. */
 static struct event copy_of(struct item *i)
 {
-    struct event copy;
-    event_init(i->b, &copy);
+    struct event copy = {.child = EVENT_NONE, .child_last = EVENT_NONE, .sibling = EVENT_NONE};
     event_copy(i->b, &copy, i->ev);
     return copy;
 }
