@@ -80,7 +80,8 @@ static pcre2_code *compile(const struct regex_tree *tree, enum encoding encoding
      * before (?:-){0,1}+, and start optimization both in the JIT ("early fail": it finds no
      * ([^ ]c|b)[^ ]*[a-c]{2,} in "abcb-") and in the study (no (?=ab)-?a in "ab"). Selection, gates
      * and programs do what they were good for. */
-    uint32_t options = PCRE2_MULTILINE | PCRE2_NO_AUTO_POSSESS | PCRE2_NO_START_OPTIMIZE;
+    uint32_t options =
+        PCRE2_MULTILINE | PCRE2_DOTALL | PCRE2_NO_AUTO_POSSESS | PCRE2_NO_START_OPTIMIZE;
     if (encoding != ENCODING_ASCII) options |= PCRE2_UTF;
     if (encoding == ENCODING_INVALID) options |= PCRE2_MATCH_INVALID_UTF;
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);

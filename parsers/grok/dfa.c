@@ -9,7 +9,7 @@
 
 #define NFA_OPS_MAX 4000u
 #define DFA_STATES_MAX 3000u
-#define DFA_CELLS_MAX 65536u
+#define DFA_CELLS_MAX 65536u   /* so that a row fits 16 bits */
 #define DFA_STEPS_MAX 3000000u /* of determinization: a few milliseconds */
 #define SETS_MAX 64u
 #define SKIP_BYTES_MIN 48u
@@ -27,8 +27,8 @@ struct dfa {
     uint32_t end_class;
     uint32_t n_classes, n_states, shift;
     uint32_t match_row, first_row; /* first_row: the first that is not terminal */
-    uint32_t *start;               /* row by class of the previous symbol */
-    uint32_t *cell;
+    uint16_t *start;               /* row by class of the previous symbol */
+    uint16_t *cell;
     struct run_set **skip; /* by state: bytes that lead back to it, when they are many */
     bool by_previous, any_skip;
 };
@@ -315,10 +315,10 @@ static void arrange(struct maker *m, const uint32_t *target)
     }
     for (uint32_t i = STATES_TERMINAL; i < dfa->n_states; i++)
         for (uint32_t k = 0; k < dfa->n_classes; k++)
-            dfa->cell[place[i] << dfa->shift | k] = place[target[i << dfa->shift | k]]
-                                                    << dfa->shift;
+            dfa->cell[place[i] << dfa->shift | k] =
+                (uint16_t)(place[target[i << dfa->shift | k]] << dfa->shift);
     for (uint32_t k = 0; k < dfa->n_classes; k++)
-        dfa->start[k] = place[dfa->start[k]] << dfa->shift;
+        dfa->start[k] = (uint16_t)(place[dfa->start[k]] << dfa->shift);
     dfa->first_row = STATES_TERMINAL << dfa->shift;
 }
 
@@ -350,7 +350,7 @@ static void determinize(struct maker *m, uint32_t *target)
     uint32_t begin = 0;
     for (uint32_t i = 0; i < STATES_TERMINAL; i++) intern(m, NULL, 0, UINT32_MAX - i, false);
     for (uint32_t k = 0; k < dfa->n_classes; k++)
-        dfa->start[k] = intern(m, &begin, 1, m->by_previous ? k : 0, false);
+        dfa->start[k] = (uint16_t)intern(m, &begin, 1, m->by_previous ? k : 0, false);
     for (uint32_t i = STATES_TERMINAL; i < dfa->n_states && !m->failed; i++) {
         for (uint32_t k = 0; k < dfa->n_classes && !m->failed; k++)
             target[i << dfa->shift | k] = make_cell(m, i, k);
@@ -379,11 +379,11 @@ static void make(struct maker *m, const struct shape *first, const struct shape 
     if (m->failed) return;
     find_classes(m);
     if (m->failed) return;
-    m->dfa->start = new_array(m->dfa->n_classes, sizeof(uint32_t));
+    m->dfa->start = new_array(m->dfa->n_classes, sizeof(uint16_t));
     uint32_t *target = new_array(DFA_CELLS_MAX, sizeof(uint32_t));
     determinize(m, target);
     if (!m->failed) {
-        m->dfa->cell = new_array((size_t)m->dfa->n_states << m->dfa->shift, sizeof(uint32_t));
+        m->dfa->cell = new_array((size_t)m->dfa->n_states << m->dfa->shift, sizeof(uint16_t));
         arrange(m, target);
         find_skips(m->dfa);
     }
@@ -436,7 +436,7 @@ uint32_t dfa_states(const struct dfa *dfa)
 uint32_t dfa_run(const struct dfa *dfa, slice line, uint32_t at)
 {
     const uint8_t *class_of = dfa->class_of;
-    const uint32_t *cell = dfa->cell;
+    const uint16_t *cell = dfa->cell;
     const uint32_t first_row = dfa->first_row, match_row = dfa->match_row;
     uint32_t end = DFA_FAIL, row = dfa->start[dfa->end_class];
     if (dfa->by_previous && at > 0) row = dfa->start[class_of[(unsigned char)line.p[at - 1]]];

@@ -246,7 +246,17 @@ static struct regex_node *wrap(struct parser *p, enum node_kind kind, uint8_t mo
     if (p->failed) return NULL;
     if (peek(p) != ')') return parse_fail(p, start, "expected ) for this group"), NULL;
     p->at++;
-    return node;
+    /* (?:X) is X: a quantifier then applies to a set, not to copies of a group. */
+    return kind == NODE_SEQUENCE ? node->child : node;
+}
+
+/* The tree outlives the pattern's text. */
+static slice keep(struct parser *p, slice text)
+{
+    if (text.n == 0) return text;
+    char *copy = tree_alloc(p->tree, text.n);
+    memcpy(copy, text.p, text.n);
+    return slice_make(copy, text.n);
 }
 
 /* Up to `close`; Logstash's expansion puts ':', '[', '@' and more into names. */
@@ -267,13 +277,8 @@ static struct regex_node *capture_group(struct parser *p, slice name, uint32_t s
     if (tree->n_groups >= REGEX_GROUPS_MAX)
         return parse_fail(p, start, "more than %u groups", REGEX_GROUPS_MAX), NULL;
     uint32_t group = ++tree->n_groups;
-    if (name.n > 0) {
-        char *copy = tree_alloc(tree, name.n);
-        memcpy(copy, name.p, name.n);
-        name.p = copy;
-        tree->has_names = true;
-    }
-    tree->groups[group].name = name;
+    if (name.n > 0) tree->has_names = true;
+    tree->groups[group].name = keep(p, name);
     struct regex_node *node = wrap(p, NODE_GROUP, 0, start);
     if (node != NULL) node->group = group;
     return node;
@@ -336,7 +341,7 @@ static bool take_reference(struct parser *p, char close, struct regex_node *node
     p->tree->has_refs = true;
     int64_t number;
     if (!slice_to_i64(name, &number)) {
-        node->text = name;
+        node->text = keep(p, name);
         return true;
     }
     if (p->named && node->kind != NODE_CALL)

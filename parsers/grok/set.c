@@ -328,6 +328,9 @@ void grok_set_explain(const struct grok_set *set, struct buf *out)
         buf_printf(out, "pattern %u: %u captures; ", i, pattern->n_captures);
         select_explain(set->selector, i, out);
         if (!set->options.no_program) build_program(pattern, &why);
+        /* Refused earlier: ask again for the reason. */
+        if (pattern->state == PROGRAM_REFUSED && why.n == 0)
+            program_free(program_new(regex_get_tree(pattern->regex), &why));
         if (pattern->program != NULL)
             program_explain(pattern->program, out);
         else

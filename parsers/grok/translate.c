@@ -44,34 +44,89 @@ static void write_literal(struct writer *w, const struct regex_node *node)
     if (node->no_case) buf_add_byte(w->out, ')');
 }
 
-static void write_ascii_set(struct writer *w, struct ascii_set set)
+static bool same_set(struct ascii_set a, struct ascii_set b)
 {
-    if (ascii_none(set)) {
-        buf_add_cstr(w->out, NEVER);
-        return;
+    return a.w[0] == b.w[0] && a.w[1] == b.w[1];
+}
+
+/* Sets that PCRE2 has a short code for; a class takes 33 bytes of the 64 KB a pattern may have.
+ * `high`: the set has all code points above ASCII, else none; an ASCII subject has none. */
+static bool write_short_set(struct writer *w, struct ascii_set set, bool high)
+{
+    static const struct {
+        struct ascii_set set;
+        const char *text;
+        bool high;
+    } known[] = {{{{~0ULL, ~0ULL}}, ".", true},
+                 {{{0x03ff000000000000ULL, 0}}, "\\d", false},
+                 {{{0x03ff000000000000ULL, 0x07fffffe87fffffeULL}}, "\\w", false},
+                 {{{0x0000000100003e00ULL, 0}}, "\\s", false},
+                 {{{~0x03ff000000000000ULL, ~0ULL}}, "\\D", true},
+                 {{{~0x03ff000000000000ULL, ~0x07fffffe87fffffeULL}}, "\\W", true},
+                 {{{~0x0000000100003e00ULL, ~0ULL}}, "\\S", true}};
+    for (uint32_t i = 0; i < ARRAY_LEN(known); i++)
+        if (same_set(set, known[i].set) && (!w->utf || high == known[i].high))
+            return buf_add_cstr(w->out, known[i].text), true;
+    for (uint32_t c = 0; c < 128; c++) {
+        struct ascii_set one = {{0, 0}};
+        ascii_add(&one, c);
+        if ((!w->utf || !high) && same_set(set, one)) return buf_printf(w->out, "\\x%02x", c), true;
+        if ((!w->utf || high) && same_set(set, (struct ascii_set){{~one.w[0], ~one.w[1]}}))
+            return buf_printf(w->out, "[^\\x%02x]", c), true;
+        if (w->utf || c < 'a' || c > 'z') continue;
+        ascii_add(&one, c - 32);
+        if (same_set(set, one)) return buf_printf(w->out, "(?i:%c)", (int)c), true;
     }
+    return false;
+}
+
+static void write_ranges(struct writer *w, struct ascii_set set, bool high)
+{
+    bool first = true;
     buf_add_byte(w->out, '[');
     for (uint32_t c = 0; c < 128; c++) {
         if (!ascii_has(set, c)) continue;
         uint32_t last = c;
         while (last + 1 < 128 && ascii_has(set, last + 1)) last++;
-        /* Every byte of the subject is below 128; the wide range lets PCRE2 see "any byte". */
-        if (last == 127) last = 255;
         buf_printf(w->out, last > c ? "\\x%02x-\\x%02x" : "\\x%02x", c, last);
         c = last;
+        first = false;
     }
+    if (w->utf && high) buf_add_cstr(w->out, "\\x{80}-\\x{10ffff}");
+    /* Every byte of the subject is below 128; this lets PCRE2 see "any byte". */
+    if (!w->utf && ascii_has(set, 127)) buf_add_cstr(w->out, "\\x80-\\xff");
+    ASSERT(!first || high);
     buf_add_byte(w->out, ']');
+}
+
+/* Whether the set is a matter of ASCII, so that it can be written from its bit map. */
+static bool by_bits(const struct writer *w, const struct charset *set)
+{
+    return !w->utf || set->high != HIGH_SOME;
 }
 
 static void write_set(struct writer *w, const struct regex_node *node)
 {
-    if (!w->utf) {
-        write_ascii_set(w, node->set->ascii);
-        return;
+    const struct charset *set = node->set;
+    bool high = set->high == HIGH_ALL;
+    if (!by_bits(w, set)) {
+        if (node->no_case) buf_add_cstr(w->out, "(?i:");
+        buf_add_slice(w->out, set->utf);
+        if (node->no_case) buf_add_byte(w->out, ')');
+    } else if (ascii_none(set->ascii) && !(w->utf && high)) {
+        buf_add_cstr(w->out, NEVER);
+    } else if (!write_short_set(w, set->ascii, high)) {
+        write_ranges(w, set->ascii, high);
     }
-    if (node->no_case) buf_add_cstr(w->out, "(?i:");
-    buf_add_slice(w->out, node->set->utf);
-    if (node->no_case) buf_add_byte(w->out, ')');
+}
+
+/* Written as one item that a quantifier may follow. */
+static bool is_item(const struct writer *w, const struct regex_node *node)
+{
+    if (node->kind != NODE_SET) return false;
+    if (by_bits(w, node->set))
+        return !ascii_none(node->set->ascii) || (w->utf && node->set->high == HIGH_ALL);
+    return !node->no_case && node->set->utf.p[0] == '[';
 }
 
 static void write_children(struct writer *w, const struct regex_node *node, const char *between)
@@ -103,7 +158,7 @@ static void write_assert(struct writer *w, enum assert_kind kind)
  */
 static void write_repeat(struct writer *w, const struct regex_node *node)
 {
-    bool bare = node->child->kind == NODE_SET && !w->utf && !ascii_none(node->child->set->ascii);
+    bool bare = is_item(w, node->child);
     bool possessive = node->mode == REPEAT_POSSESSIVE;
     if (possessive && !bare) buf_add_cstr(w->out, "(?>");
     if (!bare) buf_add_cstr(w->out, "(?:");
