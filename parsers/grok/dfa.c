@@ -13,24 +13,27 @@
 #define DFA_STEPS_MAX 3000000u /* of determinization: a few milliseconds */
 #define SETS_MAX 64u
 #define SKIP_BYTES_MIN 48u
+#define SKIPS_MAX 8u
 
 /* States in which nothing goes on: no end, no end known, an end just before. */
 enum { STATE_DEAD, STATE_UNKNOWN, STATE_DEAD_MATCH, STATES_TERMINAL };
 
 /*
- * cell[state << shift | class] is the next state, shifted. Being in a state of the second half,
- * from match_row on, means that the part could end before the symbol that led there: the critical
- * path of a step is one addition and one load.
+ * cell[row + class] is the row of the next state; the last cell of a row is the number of its
+ * skip, 0 for none. State n has its row at n * stride. To be in a state from match_row on means
+ * that the part could have ended before the symbol that led there. The critical path of a step is
+ * one addition and one load.
  */
 struct dfa {
     uint8_t class_of[256];
     uint32_t end_class;
-    uint32_t n_classes, n_states, shift;
+    uint32_t n_classes, n_states, stride;
     uint32_t match_row, first_row; /* first_row: the first that is not terminal */
     uint16_t *start;               /* row by class of the previous symbol */
     uint16_t *cell;
-    struct run_set **skip; /* by state: bytes that lead back to it, when they are many */
-    bool by_previous, any_skip;
+    struct run_set *skip; /* bytes that lead back to a state, when they are many */
+    uint32_t n_skips;
+    bool by_previous;
 };
 
 enum nfa_code { NFA_SET, NFA_SPLIT, NFA_JUMP, NFA_TEST, NFA_MATCH };
@@ -211,7 +214,7 @@ static void find_classes(struct maker *m)
         if (m->failed) return;
     }
     m->dfa->n_classes = n;
-    while ((1u << m->dfa->shift) < n) m->dfa->shift++;
+    m->dfa->stride = n + 1;
 }
 
 /* ---- determinization ----------------------------------------------------------------------- */
@@ -268,7 +271,7 @@ static uint32_t intern(struct maker *m, const uint32_t *threads, uint32_t n, uin
             return m->index[slot] - 1;
     }
     uint32_t index = m->dfa->n_states;
-    if (index >= DFA_STATES_MAX || ((index + 1) << m->dfa->shift) > DFA_CELLS_MAX ||
+    if (index >= DFA_STATES_MAX || (index + 1) * m->dfa->stride > DFA_CELLS_MAX ||
         m->n_pool + n > m->pool_cap) {
         m->failed = true;
         return 0;
@@ -309,37 +312,36 @@ static void arrange(struct maker *m, const uint32_t *target)
     uint32_t n = STATES_TERMINAL;
     for (uint32_t i = 0; i < STATES_TERMINAL; i++) place[i] = i;
     for (int matched = 0; matched < 2; matched++) {
-        if (matched) dfa->match_row = n << dfa->shift;
+        if (matched) dfa->match_row = n * dfa->stride;
         for (uint32_t i = STATES_TERMINAL; i < dfa->n_states; i++)
             if (m->state[i].matched == matched) place[i] = n++;
     }
     for (uint32_t i = STATES_TERMINAL; i < dfa->n_states; i++)
         for (uint32_t k = 0; k < dfa->n_classes; k++)
-            dfa->cell[place[i] << dfa->shift | k] =
-                (uint16_t)(place[target[i << dfa->shift | k]] << dfa->shift);
+            dfa->cell[place[i] * dfa->stride + k] =
+                (uint16_t)(place[target[i * dfa->stride + k]] * dfa->stride);
     for (uint32_t k = 0; k < dfa->n_classes; k++)
-        dfa->start[k] = (uint16_t)(place[dfa->start[k]] << dfa->shift);
-    dfa->first_row = STATES_TERMINAL << dfa->shift;
+        dfa->start[k] = (uint16_t)(place[dfa->start[k]] * dfa->stride);
+    dfa->first_row = STATES_TERMINAL * dfa->stride;
 }
 
 /* States that stay the same over many bytes are left by run_end. */
 static void find_skips(struct dfa *dfa)
 {
-    dfa->skip = calloc(dfa->n_states, sizeof(*dfa->skip));
+    dfa->skip = calloc(SKIPS_MAX, sizeof(*dfa->skip));
     ASSERT(dfa->skip != NULL);
-    for (uint32_t i = STATES_TERMINAL; i < dfa->n_states; i++) {
+    dfa->n_skips = 1; /* 0 is none */
+    for (uint32_t i = STATES_TERMINAL; i < dfa->n_states && dfa->n_skips < SKIPS_MAX; i++) {
         struct symbols set = {{0}};
-        uint32_t n = 0;
+        uint32_t n = 0, row = i * dfa->stride;
         for (uint32_t c = 0; c < 256; c++) {
-            if (dfa->cell[i << dfa->shift | dfa->class_of[c]] != i << dfa->shift) continue;
+            if (dfa->cell[row + dfa->class_of[c]] != row) continue;
             symbols_add(&set, c);
             n++;
         }
-        if (n < SKIP_BYTES_MIN || (i << dfa->shift) >= dfa->match_row) continue;
-        dfa->skip[i] = calloc(1, sizeof(struct run_set));
-        ASSERT(dfa->skip[i] != NULL);
-        run_set_init(dfa->skip[i], &set);
-        dfa->any_skip = true;
+        if (n < SKIP_BYTES_MIN || row >= dfa->match_row) continue;
+        dfa->cell[row + dfa->n_classes] = (uint16_t)dfa->n_skips;
+        run_set_init(&dfa->skip[dfa->n_skips++], &set);
     }
 }
 
@@ -353,7 +355,7 @@ static void determinize(struct maker *m, uint32_t *target)
         dfa->start[k] = (uint16_t)intern(m, &begin, 1, m->by_previous ? k : 0, false);
     for (uint32_t i = STATES_TERMINAL; i < dfa->n_states && !m->failed; i++) {
         for (uint32_t k = 0; k < dfa->n_classes && !m->failed; k++)
-            target[i << dfa->shift | k] = make_cell(m, i, k);
+            target[i * dfa->stride + k] = make_cell(m, i, k);
         if (m->steps > DFA_STEPS_MAX) m->failed = true;
     }
 }
@@ -383,7 +385,7 @@ static void make(struct maker *m, const struct shape *first, const struct shape 
     uint32_t *target = new_array(DFA_CELLS_MAX, sizeof(uint32_t));
     determinize(m, target);
     if (!m->failed) {
-        m->dfa->cell = new_array((size_t)m->dfa->n_states << m->dfa->shift, sizeof(uint16_t));
+        m->dfa->cell = new_array((size_t)m->dfa->n_states * m->dfa->stride, sizeof(uint16_t));
         arrange(m, target);
         find_skips(m->dfa);
     }
@@ -421,7 +423,6 @@ struct dfa *dfa_new(const struct shape *first, const struct shape *end, struct s
 void dfa_free(struct dfa *dfa)
 {
     if (dfa == NULL) return;
-    for (uint32_t i = 0; dfa->skip != NULL && i < dfa->n_states; i++) free(dfa->skip[i]);
     free(dfa->skip);
     free(dfa->start);
     free(dfa->cell);
@@ -433,25 +434,28 @@ uint32_t dfa_states(const struct dfa *dfa)
     return dfa->n_states;
 }
 
+/* What a terminal row says. */
+static uint32_t verdict(const struct dfa *dfa, uint32_t row, uint32_t at, uint32_t end)
+{
+    if (row == STATE_DEAD_MATCH * dfa->stride) return at;
+    return row == STATE_UNKNOWN * dfa->stride ? DFA_UNKNOWN : end;
+}
+
 uint32_t dfa_run(const struct dfa *dfa, slice line, uint32_t at)
 {
     const uint8_t *class_of = dfa->class_of;
     const uint16_t *cell = dfa->cell;
     const uint32_t first_row = dfa->first_row, match_row = dfa->match_row;
+    const bool skips = dfa->n_skips > 1;
     uint32_t end = DFA_FAIL, row = dfa->start[dfa->end_class];
     if (dfa->by_previous && at > 0) row = dfa->start[class_of[(unsigned char)line.p[at - 1]]];
     for (; at < line.n; at++) {
         uint32_t next = cell[row + class_of[(unsigned char)line.p[at]]];
         if (next >= match_row) end = at;
-        if (__builtin_expect(next < first_row, 0)) {
-            uint32_t state = next >> dfa->shift;
-            return state == STATE_DEAD_MATCH ? at : state == STATE_UNKNOWN ? DFA_UNKNOWN : end;
-        }
-        if (next == row && dfa->any_skip && dfa->skip[row >> dfa->shift] != NULL)
-            at = run_end(dfa->skip[row >> dfa->shift], line, at + 1) - 1;
+        if (__builtin_expect(next < first_row, 0)) return verdict(dfa, next, at, end);
+        if (skips && next == row && cell[row + dfa->n_classes] != 0)
+            at = run_end(&dfa->skip[cell[row + dfa->n_classes]], line, at + 1) - 1;
         row = next;
     }
-    uint32_t last = cell[row + dfa->end_class] >> dfa->shift;
-    if (last == STATE_UNKNOWN) return DFA_UNKNOWN;
-    return last == STATE_DEAD_MATCH ? line.n : end;
+    return verdict(dfa, cell[row + dfa->end_class], line.n, end);
 }
