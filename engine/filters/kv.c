@@ -213,18 +213,12 @@ static void collect(struct kv_run *r, struct value *source, struct map *map)
     }
 }
 
-static bool is_plain(slice key)
-{
-    return key.n > 0 && key.p[0] != '@' && slice_find_byte(key, '[') < 0 &&
-           slice_find_byte(key, ']') < 0 && !slice_equal(key, SLICE("tags"));
-}
-
 static bool set_all(struct kv_run *r, const struct map *map)
 {
     for (uint32_t i = 0; i < map->n; i++) {
         const struct member *m = &map->at[i];
         struct key key = {{m->key, m->key_n}, m->hash, m->val.key_flags};
-        if (is_plain(key.name)) {
+        if (field_is_plain(key.name)) {
             map_put(&r->ev->data, &r->batch->arena, key, m->val);
             continue;
         }
