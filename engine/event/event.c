@@ -156,8 +156,10 @@ static struct value *list_place(struct batch *b, struct value *list, const struc
     return &list->u.list[at];
 }
 
-/* The place that the reference names, made if needed; NULL when a scalar is in the way. */
-static struct value *place(struct batch *b, struct event *ev, const struct fieldref *ref)
+/* Maps that a reference makes on its way seldom get more members than this. */
+#define MAP_CAP_NESTED 4u
+
+struct value *event_place(struct batch *b, struct event *ev, const struct fieldref *ref)
 {
     struct map *map = root_map(ev, ref);
     struct value *v = NULL;
@@ -166,6 +168,7 @@ static struct value *place(struct batch *b, struct event *ev, const struct field
         if (i > 0 && v->type == VALUE_NIL) {
             uint16_t key_flags = v->key_flags;
             *v = value_map(map_new(&b->arena));
+            map_reserve(v->u.map, &b->arena, MAP_CAP_NESTED);
             v->key_flags = key_flags;
         }
         if (i > 0 && v->type == VALUE_LIST) {
@@ -221,7 +224,7 @@ err event_put(struct batch *b, struct event *ev, const struct fieldref *ref, str
         return ERR_OK;
     }
     if (!way_is_free(ev, ref)) return ERR_TYPE;
-    struct value *at = place(b, ev, ref);
+    struct value *at = event_place(b, ev, ref);
     if (at == NULL) return ERR_TYPE;
     val.key_flags = at->key_flags;
     *at = val;

@@ -108,6 +108,9 @@ err event_put(struct batch *b, struct event *ev, const struct fieldref *ref,
  * becomes a list with the new one appended. */
 err event_append(struct batch *b, struct event *ev, const struct fieldref *ref,
                  struct value val) MUST_USE;
+/* The place of a field below data or metadata, made (as null) when it is absent; NULL, and
+ * nothing changed, when a scalar is in the way. Unresolved; not for tags and @timestamp. */
+struct value *event_place(struct batch *b, struct event *ev, const struct fieldref *ref);
 bool event_remove(struct batch *b, struct event *ev, const struct fieldref *ref);
 /* [@metadata] as a map value over the event's own map. */
 static inline struct value event_meta_value(struct event *ev)

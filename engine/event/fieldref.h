@@ -29,6 +29,16 @@ struct fieldref {
 
 /* ERR_SYNTAX for a malformed reference, ERR_LIMIT when deeper than FIELD_DEPTH_MAX. */
 err fieldref_parse(struct fieldref *ref, slice text, struct arena *arena) MUST_USE;
+/* Whether the text, as a reference, is a top-level field without rules of its own: no brackets,
+ * not tags, no '@' in front. Such a name can go straight into the map. */
+static inline bool field_is_plain(slice name)
+{
+    if (name.n == 0 || name.p[0] == '@' || (name.n == 4 && memcmp(name.p, "tags", 4) == 0))
+        return false;
+    for (uint32_t i = 0; i < name.n; i++)
+        if (name.p[i] == '[' || name.p[i] == ']') return false;
+    return true;
+}
 /* `prefix` followed by `ref` ([target] + [field]); ERR_LIMIT when too deep. */
 err fieldref_join(struct fieldref *out, const struct fieldref *prefix, const struct fieldref *ref,
                   struct arena *arena) MUST_USE;

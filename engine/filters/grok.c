@@ -30,18 +30,26 @@
 enum { TIMEOUT_PATTERN, TIMEOUT_EVENT };
 static const char *const timeout_scopes[] = {"pattern", "event", NULL};
 
+enum capture_kind { CAPTURE_PLAIN /* a top-level field */, CAPTURE_NESTED, CAPTURE_SPECIAL };
+
 struct capture {
     struct fieldref ref;
     enum grok_coerce coerce;
+    enum capture_kind kind;
     bool overwrite;
-    bool plain; /* a top-level field without rules of its own */
+};
+
+/* What the captures of one pattern become. */
+struct grok_pattern_fields {
+    struct capture *capture;
+    bool distinct; /* no capture can meet a field that an earlier one of this match has made */
 };
 
 struct grok_field {
     struct fieldref ref;
     slice name;
     struct grok_set *set;
-    struct capture **capture; /* per pattern */
+    struct grok_pattern_fields *pattern;
     uint32_t patterns;
 };
 
@@ -74,41 +82,63 @@ struct grok_run {
 
 /* ---- storing captures ------------------------------------------------------------ */
 
-/* Appends to a string or list; other values stay as they are. */
-static err append(struct grok_run *r, const struct capture *c, struct value *old, struct value val)
+/* A value for a place that may be taken: text and lists grow, any other value stays. */
+static void settle(struct grok_run *r, const struct capture *c, struct value *at, struct value val)
 {
+    uint16_t key_flags = at->key_flags;
+    if (at->type == VALUE_NIL || c->overwrite) {
+        *at = val;
+    } else if (at->type == VALUE_STRING || at->type == VALUE_LIST) {
+        value_resolve(at, &r->batch->arena);
+        uint32_t n = at->type == VALUE_LIST ? at->n : 1;
+        struct value *items =
+            arena_alloc(&r->batch->arena, ((size_t)n + 1) * sizeof(struct value), 16);
+        memcpy(items, at->type == VALUE_LIST ? at->u.list : at, n * sizeof(struct value));
+        items[n] = val;
+        *at = value_list(items, n + 1);
+    }
+    at->key_flags = key_flags;
+}
+
+/* Fields with rules of their own: tags, @timestamp, [@metadata]. */
+static err store_special(struct grok_run *r, const struct capture *c, struct value val)
+{
+    struct value *old = c->overwrite ? NULL : event_get(r->batch, r->ev, &c->ref);
+    if (old == NULL || old->type == VALUE_NIL) return event_put(r->batch, r->ev, &c->ref, val);
     if (old->type != VALUE_STRING && old->type != VALUE_LIST) return ERR_OK;
     return event_append(r->batch, r->ev, &c->ref, val);
 }
 
-static err store(struct grok_run *r, const struct capture *c, struct value val)
+/* `old_n`: how many members may hold a top-level field of this name already. */
+static err store(struct grok_run *r, const struct capture *c, struct value val, uint32_t old_n)
 {
-    if (c->plain) {
-        const struct key *key = &c->ref.step[0].key;
-        struct member *m = map_find(&r->ev->data, key->name, key->hash);
-        if (m == NULL) {
-            map_append(&r->ev->data, &r->batch->arena, *key, val);
-            return ERR_OK;
-        }
-        if (c->overwrite || m->val.type == VALUE_NIL) {
-            val.key_flags = m->val.key_flags;
-            m->val = val;
-            return ERR_OK;
-        }
-        value_resolve(&m->val, &r->batch->arena);
-        return append(r, c, &m->val, val);
+    struct map *data = &r->ev->data;
+    struct value *at = NULL;
+    if (c->kind == CAPTURE_SPECIAL) return store_special(r, c, val);
+    if (c->kind == CAPTURE_NESTED) {
+        at = event_place(r->batch, r->ev, &c->ref);
+        if (at == NULL) return ERR_TYPE;
+        settle(r, c, at, val);
+        return ERR_OK;
     }
-    struct value *old = c->overwrite ? NULL : event_get(r->batch, r->ev, &c->ref);
-    if (old == NULL || old->type == VALUE_NIL) return event_put(r->batch, r->ev, &c->ref, val);
-    return append(r, c, old, val);
+    const struct key *key = &c->ref.step[0].key;
+    struct map known = {data->at, data->cap > MAP_SCAN_MAX ? data->n : old_n, data->cap};
+    struct member *m = map_find(&known, key->name, key->hash);
+    if (m != NULL)
+        settle(r, c, &m->val, val);
+    else
+        map_append(data, &r->batch->arena, *key, val);
+    return ERR_OK;
 }
 
 /* False when a field cannot be set: the match counts as failed then. */
 static bool store_all(struct grok_run *r, const struct grok_field *field,
                       const struct grok_result *result, uint8_t flags)
 {
-    const struct capture *capture = field->capture[result->winner];
+    const struct grok_pattern_fields *pattern = &field->pattern[result->winner];
+    const struct capture *capture = pattern->capture;
     bool keep_empty = r->cfg->keep_empty_captures;
+    uint32_t old_n = r->ev->data.n;
     for (uint32_t i = 0; i < result->n; i++, capture++) {
         slice text = result->values[i];
         struct value val = value_nil();
@@ -123,7 +153,8 @@ static bool store_all(struct grok_run *r, const struct grok_field *field,
         } else {
             val = value_float(ruby_to_f(text));
         }
-        if (store(r, capture, val) != ERR_OK) return false;
+        if (store(r, capture, val, pattern->distinct ? old_n : r->ev->data.n) != ERR_OK)
+            return false;
     }
     return true;
 }
@@ -369,22 +400,39 @@ static err compile_capture(struct compiler *c, const struct grok_cfg *cfg, struc
     }
     out->coerce = from->coerce;
     out->overwrite = is_overwritten(cfg, from->field);
-    out->plain = out->ref.root == FIELD_DATA && out->ref.depth == 1 && !out->ref.tags;
+    out->kind = out->ref.root != FIELD_DATA || out->ref.tags ? CAPTURE_SPECIAL
+                : out->ref.depth > 1                         ? CAPTURE_NESTED
+                                                             : CAPTURE_PLAIN;
     return ERR_OK;
+}
+
+/* Whether no top-level capture shares its name with the first step of another one. */
+static bool are_distinct(const struct capture *capture, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (capture[i].kind == CAPTURE_SPECIAL) return false;
+        for (uint32_t k = 0; k < i; k++)
+            if (slice_equal(capture[i].ref.step[0].key.name, capture[k].ref.step[0].key.name) &&
+                (capture[i].kind == CAPTURE_PLAIN || capture[k].kind == CAPTURE_PLAIN))
+                return false;
+    }
+    return true;
 }
 
 static err compile_captures(struct compiler *c, const struct grok_cfg *cfg,
                             struct grok_field *field, const struct config_value *patterns)
 {
     err result = ERR_OK;
-    field->capture = heap_alloc(c->heap, field->patterns * sizeof(*field->capture));
+    field->pattern = heap_alloc(c->heap, field->patterns * sizeof(*field->pattern));
     for (uint32_t i = 0; i < field->patterns; i++) {
         uint32_t n;
         const struct grok_capture *from = grok_set_captures(field->set, i, &n);
-        field->capture[i] = heap_alloc(c->heap, (n + 1) * sizeof(struct capture));
+        struct capture *to = heap_alloc(c->heap, (n + 1) * sizeof(struct capture));
         for (uint32_t k = 0; k < n; k++)
-            if (compile_capture(c, cfg, &field->capture[i][k], &from[k], patterns[i].pos) != ERR_OK)
+            if (compile_capture(c, cfg, &to[k], &from[k], patterns[i].pos) != ERR_OK)
                 result = ERR_CONFIG;
+        field->pattern[i].capture = to;
+        field->pattern[i].distinct = result == ERR_OK && are_distinct(to, n);
     }
     return result;
 }

@@ -75,18 +75,11 @@ static int64_t decode(struct json_run *r, slice text, struct value *out)
     return json_decode_copy(&r->state->reader, text, JSON_FIRST, arena, out);
 }
 
-/* A key that names a top-level field and nothing special is set as it was decoded. */
-static bool is_plain(slice key)
-{
-    return key.n > 0 && key.p[0] != '@' && slice_find_byte(key, '[') < 0 &&
-           slice_find_byte(key, ']') < 0 && !slice_equal(key, SLICE("tags"));
-}
-
 static bool set_member(struct json_run *r, struct member *m)
 {
     slice name = {m->key, m->key_n};
     struct key key = {name, m->hash, m->val.key_flags};
-    if (is_plain(name)) {
+    if (field_is_plain(name)) {
         map_put(&r->ev->data, &r->batch->arena, key, m->val);
         return true;
     }

@@ -31,6 +31,12 @@ struct key_list {
     uint32_t n;
 };
 
+/* What is cut off keys, or values. */
+struct cleaning {
+    bool trims, removes;
+    struct kv_class trim, remove;
+};
+
 struct kv_cfg {
     slice source_name, target_name, prefix_text;
     slice field_split, value_split, field_split_pattern, value_split_pattern;
@@ -45,7 +51,7 @@ struct kv_cfg {
     struct template prefix;
     struct key_list include, exclude;
     struct kv kv;
-    struct kv_class trim_key_class, trim_value_class, remove_key_class, remove_value_class;
+    struct cleaning clean_key, clean_value;
     struct regex *field_regex, *value_regex;
     struct map defaults; /* in the compiler's arena */
 };
@@ -80,16 +86,16 @@ static slice transform(struct kv_run *r, slice text, int how)
     return slice_make(out, unicode_case_write(text, transform_case[how], out));
 }
 
-static slice cleaned(struct kv_run *r, slice text, bool trim, const struct kv_class *trim_class,
-                     bool remove, const struct kv_class *remove_class)
+static slice cleaned(struct kv_run *r, slice text, const struct cleaning *how)
 {
-    char *scratch = trim || remove ? arena_alloc(&r->batch->arena, (size_t)text.n + 1, 1) : NULL;
-    if (trim) {
-        text = kv_trim(trim_class, text, scratch);
-        if (remove && text.p == scratch)
+    if (!how->trims && !how->removes) return text;
+    char *scratch = arena_alloc(&r->batch->arena, (size_t)text.n + 1, 1);
+    if (how->trims) {
+        text = kv_trim(&how->trim, text, scratch);
+        if (how->removes && text.p == scratch)
             scratch = arena_alloc(&r->batch->arena, (size_t)text.n + 1, 1);
     }
-    return remove ? kv_remove(remove_class, text, scratch) : text;
+    return how->removes ? kv_remove(&how->remove, text, scratch) : text;
 }
 
 static bool listed(struct kv_run *r, const struct key_list *list, slice key)
@@ -138,15 +144,13 @@ static void add_pair(struct kv_run *r, const struct kv_pair *pair, struct map *m
 {
     const struct kv_cfg *cfg = r->cfg;
     if (pair->value.n == 0 && !cfg->allow_empty_values) return;
-    slice key = cleaned(r, pair->key, cfg->trim_key.p != NULL, &cfg->trim_key_class,
-                        cfg->remove_char_key.p != NULL, &cfg->remove_key_class);
+    slice key = cleaned(r, pair->key, &cfg->clean_key);
     key = transform(r, key, cfg->transform_key);
     if (cfg->include.n > 0 && !listed(r, &cfg->include, key)) return;
     if (listed(r, &cfg->exclude, key)) return;
     slice prefix = template_render(&cfg->prefix, r->batch, r->ev, NULL);
     if (prefix.n > 0) key = arena_join(&r->batch->arena, prefix, key);
-    slice value = cleaned(r, pair->value, cfg->trim_value.p != NULL, &cfg->trim_value_class,
-                          cfg->remove_char_value.p != NULL, &cfg->remove_value_class);
+    slice value = cleaned(r, pair->value, &cfg->clean_value);
     value = transform(r, value, cfg->transform_value);
     struct key name = key_borrow(key);
     struct member *old = map_find(map, name.name, name.hash);
@@ -213,18 +217,12 @@ static void collect(struct kv_run *r, struct value *source, struct map *map)
     }
 }
 
-static bool is_plain(slice key)
-{
-    return key.n > 0 && key.p[0] != '@' && slice_find_byte(key, '[') < 0 &&
-           slice_find_byte(key, ']') < 0 && !slice_equal(key, SLICE("tags"));
-}
-
 static bool set_all(struct kv_run *r, const struct map *map)
 {
     for (uint32_t i = 0; i < map->n; i++) {
         const struct member *m = &map->at[i];
         struct key key = {{m->key, m->key_n}, m->hash, m->val.key_flags};
-        if (is_plain(key.name)) {
+        if (field_is_plain(key.name)) {
             map_put(&r->ev->data, &r->batch->arena, key, m->val);
             continue;
         }
@@ -330,6 +328,16 @@ static err compile_class(struct compiler *c, const char *option, slice text, str
     return ERR_CONFIG;
 }
 
+static err compile_cleaning(struct compiler *c, const char *trim_option, slice trim,
+                            const char *remove_option, slice remove, struct cleaning *out)
+{
+    out->trims = trim.p != NULL;
+    out->removes = remove.p != NULL;
+    err e = compile_class(c, trim_option, trim, &out->trim);
+    err e2 = compile_class(c, remove_option, remove, &out->remove);
+    return e != ERR_OK ? e : e2;
+}
+
 static err compile_pattern(struct compiler *c, const char *option, slice text, struct regex **out)
 {
     if (text.p == NULL) return ERR_OK;
@@ -406,10 +414,10 @@ static err kv_compile_cfg(void *config, struct compiler *c)
         compile_template(c, &cfg->prefix, cfg->prefix_text, settings_pos(c->plugin, "prefix")),
         compile_keys(c, &cfg->include, cfg->include_list),
         compile_keys(c, &cfg->exclude, cfg->exclude_list),
-        compile_class(c, "trim_key", cfg->trim_key, &cfg->trim_key_class),
-        compile_class(c, "trim_value", cfg->trim_value, &cfg->trim_value_class),
-        compile_class(c, "remove_char_key", cfg->remove_char_key, &cfg->remove_key_class),
-        compile_class(c, "remove_char_value", cfg->remove_char_value, &cfg->remove_value_class),
+        compile_cleaning(c, "trim_key", cfg->trim_key, "remove_char_key", cfg->remove_char_key,
+                         &cfg->clean_key),
+        compile_cleaning(c, "trim_value", cfg->trim_value, "remove_char_value",
+                         cfg->remove_char_value, &cfg->clean_value),
         compile_splits(cfg, c)};
     for (uint32_t i = 0; i < cfg->default_keys.n; i++) {
         const struct config_pair *pair = &cfg->default_keys.at[i];

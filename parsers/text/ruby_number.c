@@ -121,8 +121,24 @@ static slice skip_space(slice text)
     return text;
 }
 
+/* Up to 18 digits and nothing else, as nearly always. */
+static bool short_integer(slice text, int64_t *out)
+{
+    uint32_t at = text.n > 0 && text.p[0] == '-';
+    if (text.n == at || text.n > 18 + at) return false;
+    int64_t num = 0;
+    for (uint32_t i = at; i < text.n; i++) {
+        if (!is_digit(text.p[i])) return false;
+        num = num * 10 + (text.p[i] - '0');
+    }
+    *out = at == 1 ? -num : num;
+    return true;
+}
+
 struct value ruby_to_i(slice text, struct arena *arena)
 {
+    int64_t num;
+    if (short_integer(text, &num)) return value_int(num);
     text = skip_space(text);
     bool negative = text.n > 0 && text.p[0] == '-';
     slice digits;
@@ -224,6 +240,8 @@ static struct value decimal_integer(const struct decimal *d, struct arena *arena
 
 bool ruby_integer_parse(slice text, struct arena *arena, struct value *out)
 {
+    int64_t num;
+    if (short_integer(text, &num)) return *out = value_int(num), true;
     text = slice_trim(text);
     if (is_hex(text)) {
         double real;
