@@ -164,7 +164,8 @@ static void stop(void *state, const void *cfg)
     json_reader_fini(&s->reader);
 }
 
-/* ---- on the control thread --------------------------------------------------------------------- */
+/* ---- on the control thread ---------------------------------------------------------------------
+ */
 
 static void make_lanes(struct es_shared *s, uint32_t shards)
 {

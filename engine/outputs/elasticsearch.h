@@ -61,8 +61,8 @@ enum es_ds_part { ES_DS_TYPE, ES_DS_DATASET, ES_DS_NAMESPACE, ES_DS_PARTS };
 /* ---- configuration --------------------------------------------------------------- */
 
 struct es_host {
-    const char *url;                 /* scheme://host:port/path, no slash at the end, no secrets */
-    const char *user, *password;     /* from the URL; NULL: the output's own */
+    const char *url;             /* scheme://host:port/path, no slash at the end, no secrets */
+    const char *user, *password; /* from the URL; NULL: the output's own */
 };
 
 /* The options as written; elasticsearch_settings.c. */
@@ -155,7 +155,7 @@ struct es_request {
     struct receipt **hold;
     uint32_t hold_n, hold_cap;
     size_t sealed_bytes;
-    uint8_t outcome;     /* enum outcome, the worst so far */
+    uint8_t outcome; /* enum outcome, the worst so far */
     /* Writer: items [0, kept_n) wait for the next round, [at, at + part_n) are being sent,
      * [at + part_n, item_n) are still to be sent in this round. */
     uint32_t kept_n, at, part_n, part_n_max;
@@ -213,7 +213,7 @@ struct es_shared {
     uint32_t lane_n, lane_started;
     struct es_host_state *host;
     struct es_transfer *transfer;
-    uint32_t transfer_n, flying_max; /* requests of a lane under way at a time */
+    uint32_t transfer_n, flying_max;       /* requests of a lane under way at a time */
     struct es_request *ready, *ready_last; /* to be sent now, oldest first */
     struct es_request *waiting;            /* to be sent when their time has come */
     struct es_writer_counters counters;
@@ -289,8 +289,7 @@ enum es_result {
     ES_SPLIT  /* too large: in smaller parts */
 };
 /* Reads the answer to the request's part and sorts its items. */
-enum es_result es_result_read(struct es_shared *s, struct es_request *r, long status,
-                              slice answer);
+enum es_result es_result_read(struct es_shared *s, struct es_request *r, long status, slice answer);
 
 /* ---- elasticsearch_start.c: on the writer ------------------------------------------- */
 

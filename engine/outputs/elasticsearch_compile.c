@@ -46,28 +46,72 @@ static bool is_one_of(const char *name, const char *const *list)
 /* Options that leave a data stream possible; whatever else is given says "index". */
 static bool fits_stream(const struct es_options *o, const char *name)
 {
-    static const char *const fitting[] = {
-        "hosts", "cloud_id", "cloud_auth", "user", "password", "api_key", "proxy", "path",
-        "parameters", "custom_headers", "healthcheck_path", "bulk_path", "sniffing",
-        "sniffing_path", "sniffing_delay", "timeout", "validate_after_inactivity", "pool_max",
-        "pool_max_per_route", "resurrect_delay", "retry_initial_interval", "retry_max_interval",
-        "retry_on_conflict", "compression_level", "http_compression", "ssl_enabled",
-        "ssl_certificate_authorities", "ssl_certificate", "ssl_key", "ssl_keystore_path",
-        "ssl_keystore_password", "ssl_keystore_type", "ssl_truststore_path",
-        "ssl_truststore_password", "ssl_truststore_type", "ssl_verification_mode",
-        "ssl_certificate_verification", "ssl_supported_protocols", "ssl_cipher_suites",
-        "ca_trusted_fingerprint", "silence_errors_in_log", "drop_error_types", "dlq_custom_codes",
-        "dlq_on_failed_indexname_interpolation", "routing", "pipeline", "document_id",
-        "data_stream", "data_stream_type", "data_stream_dataset", "data_stream_namespace",
-        "data_stream_auto_routing", "data_stream_sync_fields", "id", "enable_metric", "codec",
-        "workers", "ecs_compatibility", NULL};
+    static const char *const fitting[] = {"hosts",
+                                          "cloud_id",
+                                          "cloud_auth",
+                                          "user",
+                                          "password",
+                                          "api_key",
+                                          "proxy",
+                                          "path",
+                                          "parameters",
+                                          "custom_headers",
+                                          "healthcheck_path",
+                                          "bulk_path",
+                                          "sniffing",
+                                          "sniffing_path",
+                                          "sniffing_delay",
+                                          "timeout",
+                                          "validate_after_inactivity",
+                                          "pool_max",
+                                          "pool_max_per_route",
+                                          "resurrect_delay",
+                                          "retry_initial_interval",
+                                          "retry_max_interval",
+                                          "retry_on_conflict",
+                                          "compression_level",
+                                          "http_compression",
+                                          "ssl_enabled",
+                                          "ssl_certificate_authorities",
+                                          "ssl_certificate",
+                                          "ssl_key",
+                                          "ssl_keystore_path",
+                                          "ssl_keystore_password",
+                                          "ssl_keystore_type",
+                                          "ssl_truststore_path",
+                                          "ssl_truststore_password",
+                                          "ssl_truststore_type",
+                                          "ssl_verification_mode",
+                                          "ssl_certificate_verification",
+                                          "ssl_supported_protocols",
+                                          "ssl_cipher_suites",
+                                          "ca_trusted_fingerprint",
+                                          "silence_errors_in_log",
+                                          "drop_error_types",
+                                          "dlq_custom_codes",
+                                          "dlq_on_failed_indexname_interpolation",
+                                          "routing",
+                                          "pipeline",
+                                          "document_id",
+                                          "data_stream",
+                                          "data_stream_type",
+                                          "data_stream_dataset",
+                                          "data_stream_namespace",
+                                          "data_stream_auto_routing",
+                                          "data_stream_sync_fields",
+                                          "id",
+                                          "enable_metric",
+                                          "codec",
+                                          "workers",
+                                          "ecs_compatibility",
+                                          NULL};
     if (strcmp(name, "action") == 0) return slice_equal(o->action, SLICE("create"));
     if (strcmp(name, "manage_template") == 0) return !o->manage_template;
     return is_one_of(name, fitting);
 }
 
-static const char *const stream_only[] = {"data_stream_type", "data_stream_dataset",
-                                          "data_stream_namespace", "data_stream_auto_routing",
+static const char *const stream_only[] = {"data_stream_type",        "data_stream_dataset",
+                                          "data_stream_namespace",   "data_stream_auto_routing",
                                           "data_stream_sync_fields", NULL};
 
 static err choose_target(struct es_cfg *cfg, struct compiler *c)
@@ -101,7 +145,8 @@ static err check_stream_part(struct compiler *c, const char *name, slice text, b
             (text.p[i] >= 'A' && text.p[i] <= 'Z'))
             bad = true;
     if (!bad) return ERR_OK;
-    compile_error(c, name, "1 to 100 characters, lower case, none of \\ / * ? \" < > | , # : - or blank",
+    compile_error(c, name,
+                  "1 to 100 characters, lower case, none of \\ / * ? \" < > | , # : - or blank",
                   "`%.*s` cannot be part of a data stream's name", SLICE_FMT(text));
     return ERR_CONFIG;
 }
@@ -168,7 +213,8 @@ static int64_t template_span(const struct template *t)
 static err compile_action(struct es_cfg *cfg, struct compiler *c)
 {
     slice text = cfg->opt.action;
-    if (text.p == NULL) text = cfg->is_data_stream ? es_action_names[ES_CREATE] : es_action_names[ES_INDEX];
+    if (text.p == NULL)
+        text = cfg->is_data_stream ? es_action_names[ES_CREATE] : es_action_names[ES_INDEX];
     err e = text_compile(c, &cfg->action, "action", text);
     if (e != ERR_OK) return e;
     cfg->action_constant = template_is_constant(&cfg->action.text);
@@ -226,7 +272,8 @@ static err compile_join(struct es_cfg *cfg, struct compiler *c)
 
 static err compile_encoding(struct es_cfg *cfg, struct compiler *c)
 {
-    static const char *const meta[ES_META] = {"id", "index", "routing", "pipeline", "version", "version_type"};
+    static const char *const meta[ES_META] = {"id",       "index",   "routing",
+                                              "pipeline", "version", "version_type"};
     static const char *const version_types[] = {"internal", "external", "external_gt",
                                                 "external_gte", "force"};
     for (int i = 0; i < ES_META; i++) cfg->meta[i] = compile_key(c, slice_from_cstr(meta[i]));
@@ -244,12 +291,12 @@ static err compile_encoding(struct es_cfg *cfg, struct compiler *c)
         return ERR_CONFIG;
     }
     cfg->index_span_ns = template_span(&cfg->index.text);
-    cfg->line_static = cfg->action_constant && cfg->action_fixed != ES_DELETE &&
-                       cfg->action_fixed != ES_UPDATE && !cfg->id.given && !cfg->type.given &&
-                       !cfg->routing.given && !cfg->parent.given && !cfg->version.given &&
-                       (!cfg->pipeline.given || template_is_constant(&cfg->pipeline.text)) &&
-                       (cfg->is_data_stream || cfg->index_span_ns != 0 ||
-                        cfg->opt.ilm_enabled != ES_FALSE);
+    cfg->line_static =
+        cfg->action_constant && cfg->action_fixed != ES_DELETE && cfg->action_fixed != ES_UPDATE &&
+        !cfg->id.given && !cfg->type.given && !cfg->routing.given && !cfg->parent.given &&
+        !cfg->version.given &&
+        (!cfg->pipeline.given || template_is_constant(&cfg->pipeline.text)) &&
+        (cfg->is_data_stream || cfg->index_span_ns != 0 || cfg->opt.ilm_enabled != ES_FALSE);
     return ERR_OK;
 }
 
@@ -343,8 +390,8 @@ err es_compile(void *cfg_, struct compiler *c)
         cfg->opt.retry_max_s = cfg->opt.retry_initial_s;
     err result = ERR_OK;
     err (*const steps[])(struct es_cfg *, struct compiler *) = {
-        choose_target, compile_stream, compile_encoding, compile_codes, compile_management,
-        es_compile_hosts, es_compile_tls};
+        choose_target,      compile_stream,   compile_encoding, compile_codes,
+        compile_management, es_compile_hosts, es_compile_tls};
     for (uint32_t i = 0; i < ARRAY_LEN(steps); i++)
         if (steps[i](cfg, c) != ERR_OK) result = ERR_CONFIG;
     return result;
@@ -353,8 +400,8 @@ err es_compile(void *cfg_, struct compiler *c)
 void es_release(void *cfg_)
 {
     struct es_cfg *cfg = cfg_;
-    struct es_text *all[] = {&cfg->index, &cfg->action, &cfg->id, &cfg->type, &cfg->routing,
-                             &cfg->parent, &cfg->pipeline, &cfg->version, &cfg->upsert,
-                             &cfg->script};
+    struct es_text *all[] = {&cfg->index,   &cfg->action, &cfg->id,       &cfg->type,
+                             &cfg->routing, &cfg->parent, &cfg->pipeline, &cfg->version,
+                             &cfg->upsert,  &cfg->script};
     for (uint32_t i = 0; i < ARRAY_LEN(all); i++) template_fini(&all[i]->text);
 }

@@ -3,8 +3,8 @@
 
 #include "engine/base/assert.h"
 
-const slice es_action_names[ES_ACTIONS] = {{"index", 5}, {"create", 6}, {"update", 6},
-                                           {"delete", 6}};
+const slice es_action_names[ES_ACTIONS] = {
+    {"index", 5}, {"create", 6}, {"update", 6}, {"delete", 6}};
 
 /* What an event brings along in [@metadata]: values used where the option is not set. */
 struct meta {
@@ -125,8 +125,10 @@ static void add_stream_name(struct item *i)
     for (int p = 0; p < ES_DS_PARTS; p++) {
         struct value *v = find_set(own, &cfg->ds_part_key[p], &i->b->arena);
         if (p > 0) buf_add_byte(text, '-');
-        if (v == NULL) buf_add_slice(text, cfg->ds_default[p]);
-        else value_text(v, &i->b->arena, text);
+        if (v == NULL)
+            buf_add_slice(text, cfg->ds_default[p]);
+        else
+            value_text(v, &i->b->arena, text);
     }
     json_write_string(i->out, buf_slice(text));
 }
@@ -165,8 +167,8 @@ static bool add_id(struct item *i)
         add_text(i, "\"_id\":", value_of(i, own));
     } else if (i->action == ES_UPDATE || i->action == ES_DELETE) {
         /* The server would refuse the whole request because of this one item. */
-        count_drop(s, &s->lane->counters.dropped_id, &s->gate_id,
-                   "no document_id for action", es_action_names[i->action]);
+        count_drop(s, &s->lane->counters.dropped_id, &s->gate_id, "no document_id for action",
+                   es_action_names[i->action]);
         return false;
     }
     return true;
@@ -176,8 +178,7 @@ static void add_type(struct item *i)
 {
     const struct es_state *s = i->s;
     if (s->major == 6 || (s->major == 7 && s->cfg->type.given))
-        add_text(i, "\"_type\":",
-                 s->cfg->type.given ? render(i, &s->cfg->type) : SLICE("doc"));
+        add_text(i, "\"_type\":", s->cfg->type.given ? render(i, &s->cfg->type) : SLICE("doc"));
 }
 
 static void add_routing(struct item *i)
@@ -211,9 +212,12 @@ static void add_pipeline(struct item *i)
     const struct es_cfg *cfg = i->s->cfg;
     struct value *own = i->meta.document[ES_META_PIPELINE];
     slice text = SLICE_NONE;
-    if (cfg->pipeline.given) text = render(i, &cfg->pipeline);
-    else if (own != NULL) text = value_of(i, own);
-    else if (i->meta.target != NULL) text = render_own(i, i->meta.target);
+    if (cfg->pipeline.given)
+        text = render(i, &cfg->pipeline);
+    else if (own != NULL)
+        text = value_of(i, own);
+    else if (i->meta.target != NULL)
+        text = render_own(i, i->meta.target);
     if (text.n > 0) add_text(i, "\"pipeline\":", text);
 }
 
@@ -222,10 +226,14 @@ static void add_version(struct item *i)
     const struct es_cfg *cfg = i->s->cfg;
     struct value *version = i->meta.document[ES_META_VERSION];
     struct value *type = i->meta.document[ES_META_VERSION_TYPE];
-    if (cfg->version.given) add_text(i, "\"version\":", render(i, &cfg->version));
-    else if (version != NULL) add_text(i, "\"version\":", value_of(i, version));
-    if (cfg->version_type.p != NULL) add_text(i, "\"version_type\":", cfg->version_type);
-    else if (type != NULL) add_text(i, "\"version_type\":", value_of(i, type));
+    if (cfg->version.given)
+        add_text(i, "\"version\":", render(i, &cfg->version));
+    else if (version != NULL)
+        add_text(i, "\"version\":", value_of(i, version));
+    if (cfg->version_type.p != NULL)
+        add_text(i, "\"version_type\":", cfg->version_type);
+    else if (type != NULL)
+        add_text(i, "\"version_type\":", value_of(i, type));
 }
 
 /* False when the event is dropped. */
@@ -306,9 +314,12 @@ static void write_joined(struct item *i)
 static void write_document(struct item *i)
 {
     const struct es_cfg *cfg = i->s->cfg;
-    if (cfg->has_join && cfg->parent.given) write_joined(i);
-    else if (cfg->is_data_stream && cfg->opt.ds_sync) write_synced(i);
-    else write_plain(i);
+    if (cfg->has_join && cfg->parent.given)
+        write_joined(i);
+    else if (cfg->is_data_stream && cfg->opt.ds_sync)
+        write_synced(i);
+    else
+        write_plain(i);
 }
 
 /* The upsert document is JSON text with placeholders; it is read so that it ends up on one line
@@ -361,8 +372,10 @@ static bool write_update(struct item *i)
     if (cfg->script.given) return write_script(i);
     buf_add_cstr(i->out, "{\"doc\":");
     write_document(i);
-    if (cfg->opt.doc_as_upsert) buf_add_cstr(i->out, ",\"doc_as_upsert\":true");
-    else if (cfg->upsert.given && !write_upsert(i)) return false;
+    if (cfg->opt.doc_as_upsert)
+        buf_add_cstr(i->out, ",\"doc_as_upsert\":true");
+    else if (cfg->upsert.given && !write_upsert(i))
+        return false;
     buf_add_byte(i->out, '}');
     return true;
 }
@@ -418,8 +431,10 @@ void es_encode(struct es_state *s, struct batch *b, struct event *ev, struct es_
     size_t begin = r->body.n;
     bool ok = write_line(&i);
     if (ok && i.action != ES_DELETE) {
-        if (i.action == ES_UPDATE) ok = write_update(&i);
-        else write_document(&i);
+        if (i.action == ES_UPDATE)
+            ok = write_update(&i);
+        else
+            write_document(&i);
         buf_add_byte(&r->body, '\n');
     }
     if (!ok) {

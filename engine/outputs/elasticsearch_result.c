@@ -75,8 +75,7 @@ static void log_item(struct es_shared *s, struct log_gate *gate, const char *wha
 
 static bool code_is_final(const struct es_cfg *cfg, int64_t status)
 {
-    return status >= 0 && status < 1024 &&
-           (cfg->drop_codes[status / 64] >> (status % 64) & 1) != 0;
+    return status >= 0 && status < 1024 && (cfg->drop_codes[status / 64] >> (status % 64) & 1) != 0;
 }
 
 static void drop(struct es_request *r)

@@ -1,8 +1,8 @@
 /* elasticsearch_settings.c - the options of the elasticsearch output. */
 #include "engine/outputs/elasticsearch.h"
 
-static const char *const version_types[] = {"internal", "external", "external_gt",
-                                            "external_gte", "force", NULL};
+static const char *const version_types[] = {"internal",     "external", "external_gt",
+                                            "external_gte", "force",    NULL};
 static const char *const script_types[] = {"inline", "indexed", "file", NULL};
 static const char *const verifications[] = {"full", "none", NULL};
 static const char *const template_apis[] = {"auto", "legacy", "composable", NULL};
@@ -36,17 +36,17 @@ const struct setting es_settings[] = {
     {.name = "version", O(version, STRING), .doc = "Version of the document; may contain %{field}."},
     {.name = "version_type", O(version_type, ENUM), .choices = version_types,
      .doc = "How the version is compared."},
-    {.name = "upsert", O(upsert, STRING), .default_text = "\"\"",
+    {.name = "upsert", O(upsert, STRING), .default_text = "",
      .doc = "JSON of the document to create when an update finds none; may contain %{field}."},
     {.name = "doc_as_upsert", O(doc_as_upsert, BOOL), .default_text = "false",
      .doc = "Create the event's document when an update finds none."},
-    {.name = "script", O(script, STRING), .default_text = "\"\"",
+    {.name = "script", O(script, STRING), .default_text = "",
      .doc = "Script of an update, or the id of a stored one."},
     {.name = "script_type", O(script_type, ENUM), .choices = script_types,
-     .default_text = "[\"inline\"]", .doc = "Whether script is source or names one."},
-    {.name = "script_lang", O(script_lang, STRING), .default_text = "\"painless\"",
+     .default_text = "inline", .doc = "Whether script is source or names one."},
+    {.name = "script_lang", O(script_lang, STRING), .default_text = "painless",
      .doc = "Language of the script."},
-    {.name = "script_var_name", O(script_var_name, STRING), .default_text = "\"event\"",
+    {.name = "script_var_name", O(script_var_name, STRING), .default_text = "event",
      .doc = "Parameter under which the script finds the event."},
     {.name = "scripted_upsert", O(scripted_upsert, BOOL), .default_text = "false",
      .doc = "Let the script make the document when there is none."},

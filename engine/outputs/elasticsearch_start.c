@@ -60,8 +60,8 @@ static void log_refusal(struct call *c, const char *what, long status)
 {
     slice text = slice_part(slice_trim(buf_slice(&c->answer)), 0, 500);
     if (status != 0)
-        log_error(c->s->logger, "%s: %s failed with status %ld: %.*s",
-                  c->s->cfg->host[c->host].url, what, status, SLICE_FMT(text));
+        log_error(c->s->logger, "%s: %s failed with status %ld: %.*s", c->s->cfg->host[c->host].url,
+                  what, status, SLICE_FMT(text));
 }
 
 /* ---- what server is it? -------------------------------------------------------------------- */
@@ -118,7 +118,8 @@ static bool meet_server(struct call *c)
     long status = ask(c, "HEAD", c->s->cfg->health_path, SLICE_NONE);
     if (status == 0) return false;
     if (!is_good(status)) {
-        log_refusal(c, status == 401 || status == 403 ? "authentication" : "the health check", status);
+        log_refusal(c, status == 401 || status == 403 ? "authentication" : "the health check",
+                    status);
         return false;
     }
     status = ask(c, "GET", "/", SLICE_NONE);
@@ -153,7 +154,8 @@ static bool meet_any(struct call *c)
     return false;
 }
 
-/* ---- template --------------------------------------------------------------------------------- */
+/* ---- template ---------------------------------------------------------------------------------
+ */
 
 static bool is_composable(const struct call *c)
 {
@@ -195,7 +197,8 @@ static bool install_template(struct call *c)
     return status != 0;
 }
 
-/* ---- index lifecycle ---------------------------------------------------------------------------- */
+/* ---- index lifecycle ----------------------------------------------------------------------------
+ */
 
 static bool wants_ilm(struct call *c)
 {
@@ -203,10 +206,11 @@ static bool wants_ilm(struct call *c)
     if (cfg->is_data_stream || cfg->opt.ilm_enabled == ES_FALSE) return false;
     if (cfg->opt.ilm_enabled == ES_AUTO && !cfg->index_is_default && !cfg->ilm_alias_given)
         return false;
-    const char *why = c->server.opensearch   ? "OpenSearch has no index lifecycle management"
-                      : c->server.serverless ? "a serverless project has no index lifecycle management"
-                      : c->server.major < 7  ? "it needs Elasticsearch 7"
-                                             : NULL;
+    const char *why = c->server.opensearch ? "OpenSearch has no index lifecycle management"
+                      : c->server.serverless
+                          ? "a serverless project has no index lifecycle management"
+                      : c->server.major < 7 ? "it needs Elasticsearch 7"
+                                            : NULL;
     if (why == NULL) return true;
     log_line(cfg->opt.ilm_enabled == ES_TRUE ? LOG_ERROR : LOG_INFO, c->s->logger,
              "ilm_enabled has no effect: %s; events go to the index %.*s", why,
@@ -252,7 +256,8 @@ static bool make_policy(struct call *c)
     return status != 0;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------ */
+/* ---- all of it
+ * ------------------------------------------------------------------------------------ */
 
 static bool prepare(struct call *c)
 {

@@ -24,8 +24,7 @@ static const char mappings_plain[] =
 
 /* ECS: texts are keywords but for the few that are meant to be searched, and fields that ECS
  * gives another type are found by their place in its tree. */
-#define ECS_TEXT(name)                                                                             \
-    "\"" name "\":{\"type\":\"text\",\"norms\":false}"
+#define ECS_TEXT(name) "\"" name "\":{\"type\":\"text\",\"norms\":false}"
 #define ECS_TYPED(label, pattern, type)                                                            \
     "{\"" label "\":{\"path_match\":\"" pattern "\",\"mapping\":{\"type\":\"" type "\"}}},"
 #define ECS_PEER(name)                                                                             \
@@ -34,33 +33,54 @@ static const char mappings_plain[] =
     "\"geo\":{\"properties\":{\"location\":{\"type\":\"geo_point\"}}},"                            \
     "\"as\":{\"properties\":{\"number\":{\"type\":\"long\"}}},"                                    \
     "\"nat\":{\"properties\":{\"ip\":{\"type\":\"ip\"},\"port\":{\"type\":\"long\"}}}}}"
-static const char mappings_ecs[] =
-    "\"date_detection\":false,\"dynamic_templates\":["
-    ECS_TYPED("geo_points", "*.geo.location", "geo_point")
-    "{\"addresses\":{\"path_match\":\"*.ip\",\"match_mapping_type\":\"string\","
-    "\"mapping\":{\"type\":\"ip\"}}},"
-    "{\"strings_as_keyword\":{\"match_mapping_type\":\"string\","
-    "\"mapping\":{\"type\":\"keyword\",\"ignore_above\":1024}}}],"
-    "\"properties\":{\"@timestamp\":{\"type\":\"date\"},\"@version\":{\"type\":\"keyword\"},"
-    ECS_TEXT("message") ","
-    ECS_PEER("client") "," ECS_PEER("destination") "," ECS_PEER("server") "," ECS_PEER("source") ","
-    "\"event\":{\"properties\":{\"created\":{\"type\":\"date\"},\"start\":{\"type\":\"date\"},"
-    "\"end\":{\"type\":\"date\"},\"ingested\":{\"type\":\"date\"},\"duration\":{\"type\":\"long\"},"
-    "\"severity\":{\"type\":\"long\"},\"sequence\":{\"type\":\"long\"},"
-    "\"risk_score\":{\"type\":\"float\"},"
-    "\"original\":{\"type\":\"keyword\",\"index\":false,\"doc_values\":false}}},"
-    "\"http\":{\"properties\":{\"request\":{\"properties\":{\"bytes\":{\"type\":\"long\"},"
-    "\"body\":{\"properties\":{\"bytes\":{\"type\":\"long\"}}}}},"
-    "\"response\":{\"properties\":{\"bytes\":{\"type\":\"long\"},"
-    "\"status_code\":{\"type\":\"long\"},"
-    "\"body\":{\"properties\":{\"bytes\":{\"type\":\"long\"}}}}}}},"
-    "\"log\":{\"properties\":{\"syslog\":{\"properties\":{\"priority\":{\"type\":\"long\"},"
-    "\"facility\":{\"properties\":{\"code\":{\"type\":\"long\"}}},"
-    "\"severity\":{\"properties\":{\"code\":{\"type\":\"long\"}}}}}}},"
-    "\"network\":{\"properties\":{\"bytes\":{\"type\":\"long\"},\"packets\":{\"type\":\"long\"}}},"
-    "\"process\":{\"properties\":{\"pid\":{\"type\":\"long\"}}},"
-    "\"error\":{\"properties\":{" ECS_TEXT("message") "}},"
-    "\"url\":{\"properties\":{\"port\":{\"type\":\"long\"}}}}";
+static const char mappings_ecs[] = "\"date_detection\":false,\"dynamic_templates\":[" ECS_TYPED(
+    "geo_points", "*.geo.location",
+    "geo_point") "{\"addresses\":{\"path_match\":\"*.ip\",\"match_mapping_type\":\"string\","
+                 "\"mapping\":{\"type\":\"ip\"}}},"
+                 "{\"strings_as_keyword\":{\"match_mapping_type\":\"string\","
+                 "\"mapping\":{\"type\":\"keyword\",\"ignore_above\":1024}}}],"
+                 "\"properties\":{\"@timestamp\":{\"type\":\"date\"},\"@version\":{\"type\":"
+                 "\"keyword\"}," ECS_TEXT("message") "," ECS_PEER("client") "," ECS_PEER("destinati"
+                                                                                         "on") "," ECS_PEER(
+                     "server") "," ECS_PEER("source") ","
+                                                      "\"event\":{\"properties\":{\"created\":{"
+                                                      "\"type\":\"date\"},\"start\":{\"type\":"
+                                                      "\"date\"},"
+                                                      "\"end\":{\"type\":\"date\"},\"ingested\":{"
+                                                      "\"type\":\"date\"},\"duration\":{\"type\":"
+                                                      "\"long\"},"
+                                                      "\"severity\":{\"type\":\"long\"},"
+                                                      "\"sequence\":{\"type\":\"long\"},"
+                                                      "\"risk_score\":{\"type\":\"float\"},"
+                                                      "\"original\":{\"type\":\"keyword\","
+                                                      "\"index\":false,\"doc_values\":false}}},"
+                                                      "\"http\":{\"properties\":{\"request\":{"
+                                                      "\"properties\":{\"bytes\":{\"type\":"
+                                                      "\"long\"},"
+                                                      "\"body\":{\"properties\":{\"bytes\":{"
+                                                      "\"type\":\"long\"}}}}},"
+                                                      "\"response\":{\"properties\":{\"bytes\":{"
+                                                      "\"type\":\"long\"},"
+                                                      "\"status_code\":{\"type\":\"long\"},"
+                                                      "\"body\":{\"properties\":{\"bytes\":{"
+                                                      "\"type\":\"long\"}}}}}}},"
+                                                      "\"log\":{\"properties\":{\"syslog\":{"
+                                                      "\"properties\":{\"priority\":{\"type\":"
+                                                      "\"long\"},"
+                                                      "\"facility\":{\"properties\":{\"code\":{"
+                                                      "\"type\":\"long\"}}},"
+                                                      "\"severity\":{\"properties\":{\"code\":{"
+                                                      "\"type\":\"long\"}}}}}}},"
+                                                      "\"network\":{\"properties\":{\"bytes\":{"
+                                                      "\"type\":\"long\"},\"packets\":{\"type\":"
+                                                      "\"long\"}}},"
+                                                      "\"process\":{\"properties\":{\"pid\":{"
+                                                      "\"type\":\"long\"}}},"
+                                                      "\"error\":{\"properties\":{" ECS_TEXT(
+                                                          "message") "}},"
+                                                                     "\"url\":{\"properties\":{"
+                                                                     "\"port\":{\"type\":\"long\"}}"
+                                                                     "}}";
 
 static void write_built_in(const struct es_cfg *cfg, const struct es_server *server,
                            bool composable, struct buf *out)
@@ -122,8 +142,10 @@ void es_template_write(struct es_shared *s, const struct es_server *server, bool
                        bool ilm, struct buf *out)
 {
     out->n = 0;
-    if (s->cfg->template_text != NULL) buf_add_cstr(out, s->cfg->template_text);
-    else write_built_in(s->cfg, server, composable, out);
+    if (s->cfg->template_text != NULL)
+        buf_add_cstr(out, s->cfg->template_text);
+    else
+        write_built_in(s->cfg, server, composable, out);
     if (ilm) add_lifecycle(s, composable, out);
     arena_reset(&s->arena);
 }

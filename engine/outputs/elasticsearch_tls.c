@@ -137,11 +137,11 @@ err es_compile_tls(struct es_cfg *cfg, struct compiler *c)
                       "ssl_certificate and ssl_keystore_path exclude each other");
         return ERR_CONFIG;
     }
-    err e[] = {refuse_jks(c, "ssl_keystore_type", o->keystore_type, "ssl_keystore_path",
-                          o->keystore),
-               refuse_jks(c, "ssl_truststore_type", o->truststore_type, "ssl_truststore_path",
-                          o->truststore),
-               compile_fingerprint(cfg, c), compile_ciphers(cfg, c), compile_authorities(cfg, c)};
+    err e[] = {
+        refuse_jks(c, "ssl_keystore_type", o->keystore_type, "ssl_keystore_path", o->keystore),
+        refuse_jks(c, "ssl_truststore_type", o->truststore_type, "ssl_truststore_path",
+                   o->truststore),
+        compile_fingerprint(cfg, c), compile_ciphers(cfg, c), compile_authorities(cfg, c)};
     for (uint32_t i = 0; i < ARRAY_LEN(e); i++)
         if (e[i] != ERR_OK) return ERR_CONFIG;
     return ERR_OK;

@@ -13,8 +13,10 @@
 static void make_ready(struct es_shared *s, struct es_request *r)
 {
     r->next = NULL;
-    if (s->ready == NULL) s->ready = r;
-    else s->ready_last->next = r;
+    if (s->ready == NULL)
+        s->ready = r;
+    else
+        s->ready_last->next = r;
     s->ready_last = r;
 }
 
@@ -158,8 +160,10 @@ static void network_failed(struct es_shared *s, struct es_transfer *t, CURLcode 
     counter_add(&s->counters.bulk_failures, 1);
     es_host_failed(s, t->host);
     /* Another server may take it at once. */
-    if (es_host_alive(s)) make_ready(s, t->request);
-    else back_off(s, t->request, 0);
+    if (es_host_alive(s))
+        make_ready(s, t->request);
+    else
+        back_off(s, t->request, 0);
 }
 
 static void refused(struct es_shared *s, struct es_transfer *t, long status)
@@ -203,8 +207,10 @@ static void finish(struct es_shared *s, struct es_transfer *t, CURLcode code)
 {
     curl_multi_remove_handle(s->multi, t->easy);
     s->host[t->host].flying_n--;
-    if (code == CURLE_OK) answered(s, t);
-    else network_failed(s, t, code);
+    if (code == CURLE_OK)
+        answered(s, t);
+    else
+        network_failed(s, t, code);
     t->request = NULL;
     curl_slist_free_all(t->headers);
     t->headers = NULL;
