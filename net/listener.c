@@ -175,17 +175,3 @@ uint16_t address_port(const struct sockaddr *from)
     if (from->sa_family == AF_INET6) return ntohs(((const struct sockaddr_in6 *)from)->sin6_port);
     return 0;
 }
-
-bool address_equal(const struct sockaddr *a, const struct sockaddr_storage *b)
-{
-    if (a->sa_family != b->ss_family) return false;
-    if (a->sa_family == AF_INET) {
-        const struct sockaddr_in *x = (const struct sockaddr_in *)a;
-        const struct sockaddr_in *y = (const struct sockaddr_in *)b;
-        return x->sin_addr.s_addr == y->sin_addr.s_addr && x->sin_port == y->sin_port;
-    }
-    const struct sockaddr_in6 *x = (const struct sockaddr_in6 *)a;
-    const struct sockaddr_in6 *y = (const struct sockaddr_in6 *)b;
-    return memcmp(&x->sin6_addr, &y->sin6_addr, sizeof(x->sin6_addr)) == 0 &&
-           x->sin6_port == y->sin6_port;
-}

@@ -41,7 +41,5 @@ err address_resolve(slice host, uint16_t port, bool datagram, struct sockaddr_st
 /* The address without its port, IPv4 in IPv6 as IPv4; returns its length. */
 uint32_t address_text(const struct sockaddr *from, char out[ADDRESS_TEXT_BYTES]);
 uint16_t address_port(const struct sockaddr *from);
-/* Whether both name the same host and port. */
-bool address_equal(const struct sockaddr *a, const struct sockaddr_storage *b);
 
 #endif

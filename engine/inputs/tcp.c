@@ -43,7 +43,7 @@ struct tcp_cfg {
 
 struct tcp_shared {
     int fd[SHARDS_MAX];
-    uint32_t shard_n, next; /* start() runs on one shard after the other */
+    uint32_t shard_n;
     struct server_counters *counters;
     struct feed_counters *feed_counters;
     struct rdns rdns;
@@ -482,7 +482,7 @@ static err start(void *state, void *shared, const void *cfg_, struct worker *wor
 {
     struct tcp_state *s = state;
     struct tcp_shared *sh = shared;
-    uint32_t at = sh->next++;
+    uint32_t at = worker->shard->index;
     if (at >= sh->shard_n) return ERR_OK;
     s->cfg = cfg_;
     s->shared = sh;

@@ -1,0 +1,67 @@
+/*
+ * datagram.h - receiving datagrams on a shard: senders, credit, starvation, what got lost.
+ *
+ * One struct datagrams per socket. take() sees one datagram at a time, in a receive buffer that is
+ * given back when it returns, so it copies what it keeps. While the worker takes nothing,
+ * receiving stops and what was already received is held in its buffers; the rest waits in the
+ * kernel, which drops what does not fit and counts it (SO_RXQ_OVFL). Owner: one shard.
+ */
+#ifndef ENGINE_SHARD_DATAGRAM_H
+#define ENGINE_SHARD_DATAGRAM_H
+#include "engine/shard/stamp.h"
+#include "engine/shard/worker.h"
+#include "net/listener.h"
+
+/* Receive buffers there can be at the most; more need not be held. */
+#define DATAGRAMS_HELD_MAX 4096u
+#define SENDERS_MAX 64u /* remembered */
+
+/* Where datagrams come from, with what is the same for all of them. */
+struct sender {
+    uint8_t key[17]; /* family, address */
+    char text[ADDRESS_TEXT_BYTES];
+    uint32_t text_n;
+    uint64_t serial;    /* of the batch whose arena holds: */
+    slice kept;         /* the text */
+    struct stamp stamp; /* the plugin's; empty for a new sender */
+};
+
+struct datagram_counters {
+    struct counter received, bytes, empty, truncated, dropped_by_kernel, starved, held;
+};
+
+struct datagrams;
+struct datagrams_config {
+    int fd; /* bound; stays the caller's */
+    int64_t window_bytes;
+    struct datagram_counters *counters;
+    void (*take)(struct datagrams *d, slice payload, struct sender *from, bool truncated);
+};
+
+struct datagrams {
+    struct intake intake;
+    struct ack_window window; /* for worker_took */
+    struct worker *worker;
+    struct shard *shard;
+    struct datagram_counters *counters;
+    void (*take)(struct datagrams *d, slice payload, struct sender *from, bool truncated);
+    struct io_op op;
+    int fd;
+    struct sender *sender, *last;
+    struct held_datagram *held;
+    uint32_t held_n, held_cap;
+    struct timer retry;
+    uint8_t hungry;
+    bool paused, stopping;
+};
+
+void datagrams_start(struct datagrams *d, struct worker *worker,
+                     const struct datagrams_config *config);
+void datagrams_stop(struct datagrams *d);
+/* true when nothing refers to it any more; the worker may be gone. */
+bool datagrams_stopped(struct datagrams *d);
+/* The sender's address in the open batch's memory. */
+slice sender_text(struct sender *from, struct worker *worker);
+void datagram_counters_json(const struct datagram_counters *counters, uint32_t n, struct buf *out);
+
+#endif
