@@ -23,7 +23,7 @@ static const char *const write_behavior_choices[] = {"append", "overwrite", NULL
 struct file_cfg {
     struct codec codec;
     slice path_text, filename_failure;
-    const struct config_value *dir_mode_text, *file_mode_text;
+    int64_t dir_mode, file_mode;
     double flush_interval_s, stale_cleanup_interval_s;
     bool gzip, create_if_deleted;
     int write_behavior;
@@ -56,12 +56,16 @@ static const struct setting file_settings[] = {
      .doc = "Create the file again when it was deleted; otherwise its events go to the failure "
             "file."},
     {.name = "dir_mode",
-     SETTING_AT(struct file_cfg, dir_mode_text, ANY),
+     SETTING_AT(struct file_cfg, dir_mode, INT),
      .default_text = "-1",
+     .min = -1,
+     .max = 07777,
      .doc = "Mode of folders that are created; with a leading 0 octal. -1: the system's default."},
     {.name = "file_mode",
-     SETTING_AT(struct file_cfg, file_mode_text, ANY),
+     SETTING_AT(struct file_cfg, file_mode, INT),
      .default_text = "-1",
+     .min = -1,
+     .max = 07777,
      .doc = "Mode of files that are created; with a leading 0 octal. -1: the system's default."},
     {.name = "filename_failure",
      SETTING_AT(struct file_cfg, filename_failure, STRING),
@@ -98,19 +102,18 @@ static const struct setting file_settings[] = {
 
 /* ---- compiling ------------------------------------------------------------------ */
 
-/* Absolute, without "..", up to the first %{...}; what follows is kept as it is written. */
+/* Absolute and without ".." in the folders before the first %{...}; the rest as it is written. */
 static slice absolute(slice text, struct arena *arena)
 {
     char cwd[PATH_MAX];
     if (getcwd(cwd, sizeof(cwd)) == NULL) memcpy(cwd, "/", 2);
     int64_t end = file_path_reference(text);
-    slice fixed = slice_part(text, 0, end < 0 ? text.n : (uint32_t)end);
+    uint32_t fixed = end < 0 ? text.n : (uint32_t)end;
+    while (end >= 0 && fixed > 0 && text.p[fixed - 1] != '/') fixed--;
     struct buf out = {0};
-    file_path_expand(&out, fixed, slice_from_cstr(cwd));
-    /* Expanding drops the slash that the reference needs before it. */
-    bool slash = fixed.n > 0 && fixed.p[fixed.n - 1] == '/';
-    if ((slash || fixed.n == 0) && end >= 0 && out.data[out.n - 1] != '/') buf_add_byte(&out, '/');
-    buf_add_slice(&out, slice_from(text, fixed.n));
+    file_path_expand(&out, slice_part(text, 0, fixed), slice_from_cstr(cwd));
+    if (fixed < text.n && out.data[out.n - 1] != '/') buf_add_byte(&out, '/');
+    buf_add_slice(&out, slice_from(text, fixed));
     buf_add_byte(&out, 0);
     slice made = arena_copy(arena, buf_slice(&out));
     buf_fini(&out);
@@ -158,14 +161,6 @@ static err compile_path(struct file_cfg *cfg, struct compiler *c)
     return ERR_CONFIG;
 }
 
-static err compile_mode(struct compiler *c, const char *name, const struct config_value *text,
-                        int *mode)
-{
-    if (config_is_scalar(text) && file_mode_parse(text->text, mode)) return ERR_OK;
-    compile_error(c, name, "an octal number such as 0640, or -1", "this is not a file mode");
-    return ERR_CONFIG;
-}
-
 static err compile(void *cfg_, struct compiler *c)
 {
     struct file_cfg *cfg = cfg_;
@@ -176,8 +171,8 @@ static err compile(void *cfg_, struct compiler *c)
         return ERR_CONFIG;
     }
     e = compile_path(cfg, c);
-    if (e == ERR_OK) e = compile_mode(c, "dir_mode", cfg->dir_mode_text, &cfg->writer.dir_mode);
-    if (e == ERR_OK) e = compile_mode(c, "file_mode", cfg->file_mode_text, &cfg->writer.file_mode);
+    cfg->writer.dir_mode = (int)cfg->dir_mode;
+    cfg->writer.file_mode = (int)cfg->file_mode;
     cfg->writer.flush_ns = (int64_t)(cfg->flush_interval_s * (double)NS_PER_SEC);
     if (cfg->writer.flush_ns > FILE_WRITER_HOLD_MAX_NS)
         cfg->writer.flush_ns = FILE_WRITER_HOLD_MAX_NS;

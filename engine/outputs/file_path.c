@@ -67,20 +67,3 @@ bool file_path_inside(slice *path, slice root, struct buf *scratch)
     }
     return slice_starts(*path, root) && path->n > root.n + 1 && path->p[root.n] == '/';
 }
-
-bool file_mode_parse(slice text, int *mode)
-{
-    if (slice_equal(text, SLICE("-1"))) {
-        *mode = -1;
-        return true;
-    }
-    int base = text.n > 1 && text.p[0] == '0' ? 8 : 10, value = 0;
-    for (uint32_t i = 0; i < text.n; i++) {
-        int digit = text.p[i] - '0';
-        if (digit < 0 || digit >= base) return false;
-        value = value * base + digit;
-        if (value > 07777) return false;
-    }
-    *mode = value;
-    return text.n > 0;
-}

@@ -1,5 +1,5 @@
 /*
- * file_path.h - where the file output may write, and with which modes.
+ * file_path.h - where the file output may write.
  *
  * The part of a path before its first %{...} is its root; an event may choose a place below it and
  * nowhere else. Pure functions on text: nothing here asks the file system. Any thread.
@@ -21,7 +21,5 @@ slice file_path_root(slice path);
 /* Whether a rendered path names a file below the root. ".." parts are resolved into `scratch` and
  * *path then points there. */
 bool file_path_inside(slice *path, slice root, struct buf *scratch);
-/* "0640" is octal, as everybody means it; "416" is decimal; -1 keeps the system's default. */
-bool file_mode_parse(slice text, int *mode);
 
 #endif
