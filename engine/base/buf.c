@@ -51,6 +51,10 @@ void buf_printf(struct buf *b, const char *format, ...)
     va_end(args);
 }
 
+/* The letters of the escapes that JSON has for control characters, 0 where only \u will do. */
+static const char json_short[32] = {
+    ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+
 void buf_add_json(struct buf *b, slice text)
 {
     buf_add_byte(b, '"');
@@ -60,6 +64,9 @@ void buf_add_json(struct buf *b, slice text)
         if (c == '"' || c == '\\') {
             buf_add_byte(b, '\\');
             buf_add_byte(b, (char)c);
+        } else if (c < 0x20 && json_short[c] != 0) {
+            buf_add_byte(b, '\\');
+            buf_add_byte(b, json_short[c]);
         } else if (c < 0x20) {
             buf_printf(b, "\\u%04x", c);
         } else if (c < 0x80) {

@@ -69,10 +69,12 @@ static void window_advance(struct ack_window *w)
         w->tail++;
         if (w->broken) continue;
         if (r->outcome == OUTCOME_FAILED) {
+            /* acked() may read on and open receipts: this slot may be another's after it. */
+            uint64_t failed = r->position;
             w->broken = true;
             if (any && w->acked != NULL) w->acked(w, acked);
             any = false;
-            if (w->failed != NULL) w->failed(w, r->position);
+            if (w->failed != NULL) w->failed(w, failed);
         } else {
             acked = r->position;
             any = true;

@@ -1,6 +1,7 @@
 /* value.c - resolving, copying, comparing, printing values. */
 #include "engine/event/value.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "engine/base/assert.h"
@@ -74,7 +75,8 @@ static void resolve_int(struct value *v)
 static void resolve_float(struct value *v)
 {
     double real;
-    if (!number_f64_parse(slice_make(v->u.str, v->n), &real)) {
+    /* Out of a double's range it stays exact text: an infinity would leave as null. */
+    if (!number_f64_parse(slice_make(v->u.str, v->n), &real) || !isfinite(real)) {
         v->type = VALUE_BIGNUM;
         v->flags = 0;
         return;
