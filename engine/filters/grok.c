@@ -10,16 +10,12 @@
  */
 #include "parsers/grok/grok.h"
 
-#include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
 #include "engine/plan/common_options.h"
-#include "parsers/grok/patterns.h"
+#include "engine/plan/pattern_dict.h"
 #include "parsers/text/ruby_number.h"
 
 /* timeout_millis is a bound on backtracking steps here: what PCRE2's JIT does in a millisecond,
@@ -295,75 +291,6 @@ static void grok_stats(const void *state, const void *config, struct buf *out)
     buf_add_byte(out, '}');
 }
 
-/* ---- compiling: pattern dictionaries ------------------------------------------------ */
-
-static bool library_lookup(void *opaque, slice name, slice *pattern)
-{
-    const enum grok_library *library = opaque;
-    const char *text = grok_pattern_find(*library, name);
-    if (text == NULL) return false;
-    *pattern = slice_from_cstr(text);
-    return true;
-}
-
-static err add_file(struct compiler *c, struct grok_dict *dict, const char *path, struct pos pos)
-{
-    struct stat st;
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return ERR_OK;
-    err e = grok_dict_add_file(dict, path);
-    if (e == ERR_OK) return ERR_OK;
-    diag_error(c->diag, pos, NULL, "cannot read the pattern file %s: %s", path,
-               e == ERR_SYSTEM ? strerror(errno) : err_text(e));
-    return ERR_CONFIG;
-}
-
-/* A folder (its files that match patterns_files_glob), a file or a glob. */
-static err add_path(struct compiler *c, const struct grok_cfg *cfg, struct grok_dict *dict,
-                    const struct config_value *path)
-{
-    struct stat st;
-    slice pattern = heap_printf(c->heap, "%.*s", SLICE_FMT(path->text));
-    if (stat(pattern.p, &st) == 0 && S_ISDIR(st.st_mode))
-        pattern = heap_printf(c->heap, "%.*s/%.*s", SLICE_FMT(path->text),
-                              SLICE_FMT(cfg->patterns_files_glob));
-    glob_t found;
-    int status = glob(pattern.p, GLOB_BRACE, NULL, &found);
-    if (status == GLOB_NOMATCH) {
-        diag_warn(c->diag, path->pos, NULL, "patterns_dir: no file matches %s", pattern.p);
-        return ERR_OK;
-    }
-    if (status != 0) {
-        diag_error(c->diag, path->pos, NULL, "patterns_dir: cannot read %s", pattern.p);
-        return ERR_CONFIG;
-    }
-    err result = ERR_OK;
-    for (size_t i = 0; i < found.gl_pathc; i++)
-        if (add_file(c, dict, found.gl_pathv[i], path->pos) != ERR_OK) result = ERR_CONFIG;
-    globfree(&found);
-    return result;
-}
-
-/* Definitions of the configuration win over files, files over the library. */
-static err fill_dict(struct compiler *c, const struct grok_cfg *cfg, struct grok_dict *dict)
-{
-    err result = ERR_OK;
-    for (uint32_t i = 0; i < cfg->patterns_dir.n; i++)
-        if (add_path(c, cfg, dict, &cfg->patterns_dir.at[i]) != ERR_OK) result = ERR_CONFIG;
-    for (uint32_t i = 0; i < cfg->pattern_definitions.n; i++) {
-        const struct config_pair *pair = &cfg->pattern_definitions.at[i];
-        if (!config_is_scalar(&pair->val)) {
-            diag_error(c->diag, pair->val.pos, "a pattern", "pattern_definitions needs text here");
-            result = ERR_CONFIG;
-            continue;
-        }
-        slice text = pair->val.text;
-        if (slice_ends(text, SLICE("\n"))) text.n--;
-        if (slice_ends(text, SLICE("\r"))) text.n--;
-        grok_dict_set(dict, pair->key.text, text);
-    }
-    return result;
-}
-
 /* ---- compiling: fields ---------------------------------------------------------------- */
 
 static uint32_t match_limit(struct compiler *c, const struct grok_cfg *cfg, uint32_t patterns)
@@ -477,18 +404,16 @@ static err compile_field(struct compiler *c, struct grok_cfg *cfg, const struct 
 static err grok_compile(void *config, struct compiler *c)
 {
     struct grok_cfg *cfg = config;
-    enum grok_library library = compiler_is_ecs(c) ? GROK_ECS_V1 : GROK_LEGACY;
-    struct grok_dict *base = grok_dict_new(NULL), *dict = grok_dict_new(base);
-    grok_dict_lookup(base, library_lookup, &library);
-    err result = fill_dict(c, cfg, dict);
+    struct pattern_dict dict;
+    err result = pattern_dict_open(&dict, c, &cfg->patterns_dir, cfg->patterns_files_glob,
+                                   &cfg->pattern_definitions);
     if (cfg->target_name.p != NULL && compile_fieldref(c, &cfg->target, cfg->target_name,
                                                        settings_pos(c->plugin, "target")) != ERR_OK)
         result = ERR_CONFIG;
     cfg->field = heap_alloc(c->heap, (cfg->match.n + 1) * sizeof(struct grok_field));
     for (uint32_t i = 0; result == ERR_OK && i < cfg->match.n; i++)
-        if (compile_field(c, cfg, dict, &cfg->match.at[i]) != ERR_OK) result = ERR_CONFIG;
-    grok_dict_free(dict);
-    grok_dict_free(base);
+        if (compile_field(c, cfg, dict.own, &cfg->match.at[i]) != ERR_OK) result = ERR_CONFIG;
+    pattern_dict_close(&dict);
     return result;
 }
 

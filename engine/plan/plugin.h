@@ -67,11 +67,13 @@ struct decode {
     struct blob *blob;   /* what `in` points into: pin it if events borrow from it; NULL: bytes do
                             not outlive the call, copy them */
     bool end;            /* the stream ends here: a partial last frame is all there is */
+    bool idle;           /* nothing came for codec.idle_ns: what waits for a next frame is done */
 };
 
 enum codec_flag {
-    CODEC_STREAM_LINE = 1,      /* "plain": tcp and stdin use line instead */
-    CODEC_STREAM_JSON_LINES = 2 /* "json": tcp and stdin use json_lines instead */
+    CODEC_STREAM_LINE = 1,       /* "plain": tcp and stdin use line instead */
+    CODEC_STREAM_JSON_LINES = 2, /* "json": tcp and stdin use json_lines instead */
+    CODEC_GATHERS_LINES = 4 /* a frame is several lines and remembers how far it was looked at */
 };
 
 struct codec_ops {
@@ -84,6 +86,8 @@ struct codec_ops {
     void (*release)(void *cfg);
     /* Longest frame this codec is configured to take; NULL: the engine's default. */
     uint32_t (*frame_bytes_max)(const void *cfg);
+    /* Quiet time after which decode() is called with `idle`; NULL or 0: never. */
+    int64_t (*idle_ns)(const void *cfg);
     err (*start)(void *state, const void *cfg);
     /* Takes as many whole frames of `in` as fit, returns the bytes used; the caller keeps the
      * rest and presents it again, longer. in.p[in.n .. +64) is readable. NULL: cannot decode. */
@@ -102,6 +106,7 @@ struct codec {
     void *cfg;
     slice id;
     uint32_t frame_bytes_max; /* longest frame of a stream; 0: the engine's default */
+    int64_t idle_ns;          /* see codec_ops */
 };
 
 static inline void codec_release(struct codec *codec)

@@ -33,6 +33,7 @@ err feed_init(struct feed *feed, struct worker *worker, struct intake *intake,
 
 void feed_fini(struct feed *feed)
 {
+    if (timer_is_set(&feed->idle)) timer_cancel(&feed->worker->shard->timers, &feed->idle);
     if (feed->noted) feed->intake->waiting--;
     feed->noted = false;
     if (feed->codec_state != NULL && feed->codec->ops->stop != NULL)
@@ -88,7 +89,8 @@ static uint32_t decode(struct feed *feed, struct blob *blob, slice bytes, bool e
     struct decode d = {.batch = b,
                        .events_max = w->events_max,
                        .blob = blob != NULL && bytes.n >= FEED_COPY_BYTES ? blob : NULL,
-                       .end = end};
+                       .end = end,
+                       .idle = feed->quiet};
     uint32_t used = feed->codec->ops->decode(feed->codec_state, feed->codec->cfg, bytes, &d);
     ASSERT(used <= bytes.n);
     *full = b->n >= w->events_max;
@@ -168,11 +170,13 @@ static void carry_cut(struct feed *feed)
 }
 
 /* Moves bytes of `in` to the carry up to and including the next newline, or as many as fit, and
- * decodes the carry. Codecs whose frames end otherwise simply come here more often. */
+ * decodes the carry. A codec that gathers lines gets all, as its carry is seldom empty. Codecs
+ * whose frames end otherwise simply come here more often. */
 static uint32_t carry_complete(struct feed *feed, slice in)
 {
     int64_t end = slice_find_byte(in, '\n');
-    uint32_t take = end < 0 ? in.n : (uint32_t)end + 1;
+    bool all = end < 0 || (feed->codec->ops->flags & CODEC_GATHERS_LINES);
+    uint32_t take = all ? in.n : (uint32_t)end + 1;
     uint32_t room = frame_max(feed) - feed->carry_n;
     if (take > room) take = room;
     carry_add(feed, slice_part(in, 0, take));
@@ -204,6 +208,36 @@ static uint32_t consume(struct feed *feed, struct blob *blob, slice in)
     return at;
 }
 
+/* ---- quiet streams ------------------------------------------------------------------ */
+
+static bool note_waiting(struct feed *feed);
+
+static void on_idle(struct timer *timer, int64_t now_ns)
+{
+    struct feed *feed = (struct feed *)((char *)timer - offsetof(struct feed, idle));
+    if (feed_is_waiting(feed) || !may_read(feed)) {
+        timer_set(&feed->worker->shard->timers, timer, now_ns + feed->codec->idle_ns);
+        return;
+    }
+    feed->quiet = true;
+    carry_decode(feed);
+    note_waiting(feed);
+    feed->quiet = false;
+}
+
+/* A frame that is incomplete gets so much time (again). Not after the time was up: what is left
+ * then is part of a line. */
+static void idle_restart(struct feed *feed)
+{
+    struct shard *shard = feed->worker->shard;
+    if (feed->carry_n > 0 && !feed->ended && !feed->quiet) {
+        feed->idle.fire = on_idle;
+        timer_set(&shard->timers, &feed->idle, shard->now_mono_ns + feed->codec->idle_ns);
+    } else if (timer_is_set(&feed->idle)) {
+        timer_cancel(&shard->timers, &feed->idle);
+    }
+}
+
 /* Tells the intake whether this feed holds bytes back; returns whether it does not. */
 static bool note_waiting(struct feed *feed)
 {
@@ -211,6 +245,7 @@ static bool note_waiting(struct feed *feed)
     if (waiting && !feed->noted) feed->intake->waiting++;
     if (!waiting && feed->noted) feed->intake->waiting--;
     feed->noted = waiting;
+    if (feed->codec->idle_ns > 0) idle_restart(feed);
     return !waiting;
 }
 

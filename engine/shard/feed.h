@@ -5,7 +5,8 @@
  * pins the blob); a frame cut by a blob's end is completed in a carry buffer; bytes that arrive
  * while the worker does not take more are kept and decoded by feed_resume. A frame longer than
  * frame_bytes_max is emitted in pieces tagged _frame_too_long: nothing is lost, memory is
- * bounded. Owner: one shard.
+ * bounded. A codec with idle_ns gets to complete what it holds when a stream has been quiet for
+ * that long; the feed keeps the time by itself, so it must not move in memory. Owner: one shard.
  */
 #ifndef ENGINE_SHARD_FEED_H
 #define ENGINE_SHARD_FEED_H
@@ -40,6 +41,8 @@ struct feed {
     bool ended;                      /* feed_end came while bytes waited */
     bool noted;                      /* counted in intake->waiting */
     bool long_frame;                 /* the next frame continues one that was too long */
+    bool quiet;                      /* decoding because of the timer */
+    struct timer idle;               /* set while a frame waits, for codecs with idle_ns */
 };
 
 err feed_init(struct feed *feed, struct worker *worker, struct intake *intake,
