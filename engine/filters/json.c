@@ -199,7 +199,8 @@ static const struct setting json_settings[] = {
     {.name = "tag_on_failure", SETTING_AT(struct json_cfg, tag_on_failure, LIST),
      .default_text = "[\"_jsonparsefailure\"]", .doc = "Tags of events whose text is no JSON."},
     {.name = "skip_on_invalid_json", SETTING_AT(struct json_cfg, skip_on_invalid_json, BOOL),
-     .default_text = "false", .doc = "Leave events whose text is no JSON as they are, without tag and log line."},
+     .default_text = "false",
+     .doc = "Leave events whose text is no JSON as they are, without tag and log line."},
     {0}};
 /* clang-format on */
 
