@@ -216,9 +216,11 @@ static void finish(struct es_shared *s, struct es_transfer *t, CURLcode code)
     t->headers = NULL;
 }
 
-static void collect(struct es_shared *s)
+/* True when some transfer ended: its lane may have more to send. */
+static bool collect(struct es_shared *s)
 {
     int left;
+    bool any = false;
     CURLMsg *message;
     while ((message = curl_multi_info_read(s->multi, &left)) != NULL) {
         if (message->msg != CURLMSG_DONE) continue;
@@ -226,7 +228,9 @@ static void collect(struct es_shared *s)
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         finish(s, t, code);
+        any = true;
     }
+    return any;
 }
 
 /* ---- the thread ----------------------------------------------------------------------------- */
@@ -253,8 +257,7 @@ void *es_writer(void *shared)
             int64_t wait = wake_waiting(s, NS_PER_SEC);
             launch(s);
             curl_multi_perform(s->multi, &running);
-            collect(s);
-            if (s->ready != NULL && free_transfer(s) != NULL) continue;
+            if (collect(s)) continue;
             curl_multi_poll(s->multi, NULL, 0, (int)((wait + NS_PER_MS - 1) / NS_PER_MS), NULL);
         }
     }
