@@ -18,13 +18,12 @@
 #include "engine/shard/rdns.h"
 #include "engine/shard/server.h"
 #include "engine/shard/stamp.h"
+#include "net/proxy_line.h"
 
 #define LOGGER "inputs.tcp"
 #define WINDOW_BYTES (16 * 1024 * 1024)
 #define SHARDS_MAX 256u
 #define RECONNECT_NS (5 * NS_PER_SEC)
-/* Longest line of the PROXY protocol's first version, its end included. */
-#define PROXY_LINE_MAX 107u
 
 enum tcp_mode { MODE_SERVER, MODE_CLIENT };
 static const char *const modes[] = {"server", "client", NULL};
@@ -74,9 +73,9 @@ struct tcp_conn {
     struct feed feed;
     struct stamp stamp;
     struct rdns_request *asking;
-    char *name;        /* of the peer, once known */
-    struct buf header; /* PROXY line so far */
-    bool begun, header_done;
+    char *name; /* of the peer, once known */
+    struct proxy_line *proxy;
+    bool begun;
 };
 
 static const struct setting tcp_settings[] = {
@@ -235,31 +234,24 @@ static void broken(struct tcp_conn *c, const char *what)
              address_port((const struct sockaddr *)&c->conn.peer), what, (unsigned long long)held);
 }
 
-/* The word at `at` of a line of words with single spaces. */
-static slice word(slice line, uint32_t at)
-{
-    for (;; at--) {
-        int64_t end = slice_find_byte(line, ' ');
-        if (at == 0) return end < 0 ? line : slice_part(line, 0, (uint32_t)end);
-        if (end < 0) return SLICE_NONE;
-        line = slice_from(line, (uint32_t)end + 1);
-    }
-}
-
-/* "PROXY TCP4 client proxy client-port proxy-port"; the ports stay texts, as in Logstash. */
-static void stamp_proxy(struct tcp_conn *c, const struct tcp_cfg *cfg, slice line)
+/* The ports stay texts, as in Logstash. */
+static void stamp_proxy(struct tcp_conn *c, const struct tcp_cfg *cfg)
 {
     static const struct {
-        uint32_t at, word;
-    } part[] = {{AT_HOST, 2}, {AT_PORT, 4}, {AT_PROXY_HOST, 3}, {AT_PROXY_PORT, 5}};
+        uint32_t at;
+        enum proxy_part part;
+    } all[] = {{AT_HOST, PROXY_CLIENT},
+               {AT_PORT, PROXY_CLIENT_PORT},
+               {AT_PROXY_HOST, PROXY_HOST},
+               {AT_PROXY_PORT, PROXY_PORT}};
     for (uint32_t i = 0; i < 4; i++) {
-        slice text = word(line, part[i].word);
-        if (text.n > 0) stamp_add(&c->stamp, &cfg->field[part[i].at], value_string(text));
+        slice text = proxy_line_part(c->proxy, all[i].part);
+        if (text.n > 0) stamp_add(&c->stamp, &cfg->field[all[i].at], value_string(text));
     }
 }
 
 /* The first bytes are there (and, with TLS, the handshake is done). */
-static void begin(struct tcp_conn *c, slice proxy_line)
+static void begin(struct tcp_conn *c)
 {
     struct tcp_state *s = state_of(&c->conn);
     const struct tcp_cfg *cfg = s->cfg;
@@ -267,8 +259,8 @@ static void begin(struct tcp_conn *c, slice proxy_line)
     char text[ADDRESS_TEXT_BYTES];
     slice ip = slice_make(text, address_text(peer, text));
     c->begun = true;
-    if (proxy_line.n > 0 && word(proxy_line, 2).n > 0) {
-        stamp_proxy(c, cfg, proxy_line);
+    if (c->proxy != NULL && proxy_line_part(c->proxy, PROXY_CLIENT).n > 0) {
+        stamp_proxy(c, cfg);
     } else {
         slice name = c->name != NULL ? slice_from_cstr(c->name) : ip;
         stamp_add(&c->stamp, &cfg->field[AT_HOST], value_string(name));
@@ -292,23 +284,13 @@ static void begin(struct tcp_conn *c, slice proxy_line)
 /* Takes the PROXY line off the front; false while it is not complete. */
 static bool take_proxy(struct tcp_conn *c, slice *bytes)
 {
-    slice in = *bytes;
-    int64_t end = slice_find_byte(in, '\n');
-    uint32_t take = end < 0 ? in.n : (uint32_t)end + 1;
-    bool too_long = c->header.n + take > PROXY_LINE_MAX;
-    if (!too_long) buf_add(&c->header, in.p, take);
-    slice line = buf_slice(&c->header);
-    uint32_t look = line.n < 6 ? line.n : 6;
-    if (too_long || memcmp(line.p, "PROXY ", look) != 0) {
-        broken(c, "it did not begin with a PROXY line (version 1)");
-        stream_close(&c->conn.stream);
-        return false;
-    }
-    if (end < 0) return false;
-    *bytes = slice_from(in, take);
-    begin(c, slice_trim(line));
-    buf_fini(&c->header);
-    return true;
+    if (c->proxy == NULL) c->proxy = calloc(1, sizeof(*c->proxy));
+    ASSERT(c->proxy != NULL);
+    int result = proxy_line_take(c->proxy, bytes);
+    if (result >= 0) return result == 1;
+    broken(c, "it did not begin with a PROXY line (version 1)");
+    stream_close(&c->conn.stream);
+    return false;
 }
 
 static void on_data(struct stream *stream, struct blob *blob, slice bytes)
@@ -317,10 +299,8 @@ static void on_data(struct stream *stream, struct blob *blob, slice bytes)
     struct tcp_state *s = state_of(&c->conn);
     if (!server_has_worker(&s->server)) return;
     if (!c->begun) {
-        if (!s->cfg->proxy_protocol)
-            begin(c, SLICE_NONE);
-        else if (!take_proxy(c, &bytes))
-            return;
+        if (s->cfg->proxy_protocol && !take_proxy(c, &bytes)) return;
+        begin(c);
         if (c->feed.codec_state == NULL) return;
     }
     if (bytes.n > 0 && !feed_bytes(&c->feed, blob, bytes)) conn_wait(&c->conn);
@@ -408,7 +388,7 @@ static void conn_gone(struct conn *conn)
     if (c->asking != NULL) c->asking->waiter = NULL;
     if (c->feed.codec_state != NULL) feed_fini(&c->feed);
     stamp_fini(&c->stamp);
-    buf_fini(&c->header);
+    free(c->proxy);
     free(c->name);
     if (s->is_client) client_later(s);
 }

@@ -1,0 +1,184 @@
+/* syslog_event.c - the direct way: constant keys, exact maps, borrowed strings. */
+#include "engine/inputs/syslog_event.h"
+
+#include "engine/inputs/syslog_fields.h"
+
+/* A map with exactly this much room, in one piece. */
+static struct map *map_exact(struct arena *arena, uint32_t cap)
+{
+    struct map *map = arena_alloc(arena, 2 * sizeof(struct map) + cap * sizeof(struct member), 16);
+    *map = (struct map){.at = (struct member *)(map + 2), .cap = cap};
+    return map;
+}
+
+/* What a line says, whichever of the two formats it is in. */
+struct syslog_reading {
+    slice text, message, timestamp, timestamp8601, hostname, program, pid;
+    const struct syslog_5424 *modern; /* NULL: RFC 3164 */
+    uint32_t priority;
+    bool failed, has_time;
+    int64_t time_ns;
+};
+
+static void append(struct map *map, struct batch *b, struct key key, slice text)
+{
+    if (text.p != NULL) map_append(map, &b->arena, key, value_string(text));
+}
+
+static const struct value *label(const struct syslog_labels *labels, uint32_t at)
+{
+    return at < labels->n ? &labels->at[at] : NULL;
+}
+
+static struct value coded(const struct syslog_event_cfg *cfg, struct batch *b, uint32_t code,
+                          const struct value *name, enum syslog_at code_at, enum syslog_at name_at)
+{
+    struct map *map = map_exact(&b->arena, 2);
+    map_append(map, &b->arena, cfg->key[code_at], value_int(code));
+    if (name != NULL) map_append(map, &b->arena, cfg->key[name_at], *name);
+    return value_map(map);
+}
+
+static void add_modern(const struct syslog_event_cfg *cfg, struct batch *b, struct map *map,
+                       const struct syslog_5424 *m)
+{
+    struct value version = value_int(m->version);
+    if (cfg->ecs) version = syslog_version_text(m->version, &b->arena);
+    map_append(map, &b->arena, cfg->key[SYSLOG_VERSION], version);
+    append(map, b, cfg->key[SYSLOG_MSGID], m->msgid);
+    if (m->structured_data.p != NULL)
+        map_append(map, &b->arena, cfg->key[SYSLOG_STRUCTURED_DATA],
+                   syslog_structured_data(m->structured_data, &b->arena));
+}
+
+static void fill_legacy(const struct syslog_event_cfg *cfg, struct batch *b, struct event *ev,
+                        const struct syslog_reading *r, slice host)
+{
+    struct map *map = &ev->data;
+    uint32_t severity = r->priority & 7, facility = r->priority >> 3;
+    map_append(map, &b->arena, cfg->key[SYSLOG_HOST], value_clean(host));
+    map_append(map, &b->arena, cfg->key[SYSLOG_PRIORITY], value_int(r->priority));
+    append(map, b, cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
+    append(map, b, cfg->key[SYSLOG_TIMESTAMP8601], r->timestamp8601);
+    append(map, b, cfg->key[SYSLOG_LOGSOURCE], r->hostname);
+    append(map, b, cfg->key[SYSLOG_PROGRAM], r->program);
+    append(map, b, cfg->key[SYSLOG_PID], r->pid);
+    map_append(map, &b->arena, cfg->key[SYSLOG_SEVERITY], value_int(severity));
+    map_append(map, &b->arena, cfg->key[SYSLOG_FACILITY], value_int(facility));
+    if (r->modern != NULL) add_modern(cfg, b, map, r->modern);
+    if (!cfg->use_labels) return;
+    const struct value *name = label(&cfg->facility, facility);
+    if (name != NULL) map_append(map, &b->arena, cfg->key[SYSLOG_FACILITY_LABEL], *name);
+    name = label(&cfg->severity, severity);
+    if (name != NULL) map_append(map, &b->arena, cfg->key[SYSLOG_SEVERITY_LABEL], *name);
+}
+
+static void fill_ecs(const struct syslog_event_cfg *cfg, struct batch *b, struct event *ev,
+                     const struct syslog_reading *r, slice host)
+{
+    struct arena *arena = &b->arena;
+    uint32_t severity = r->priority & 7, facility = r->priority >> 3;
+    bool labels = cfg->use_labels;
+    struct value pid = r->pid.p == NULL ? value_nil() : syslog_pid(r->pid);
+    bool odd_pid = pid.type == VALUE_STRING && r->modern != NULL;
+
+    struct map *log = map_exact(arena, 1), *syslog = map_exact(arena, r->modern != NULL ? 7 : 3);
+    map_append(&ev->data, arena, cfg->log, value_map(log));
+    map_append(log, arena, cfg->syslog, value_map(syslog));
+    map_append(syslog, arena, cfg->key[SYSLOG_PRIORITY], value_int(r->priority));
+    map_append(syslog, arena, cfg->severity_key,
+               coded(cfg, b, severity, labels ? label(&cfg->severity, severity) : NULL,
+                     SYSLOG_SEVERITY, SYSLOG_SEVERITY_LABEL));
+    map_append(syslog, arena, cfg->facility_key,
+               coded(cfg, b, facility, labels ? label(&cfg->facility, facility) : NULL,
+                     SYSLOG_FACILITY, SYSLOG_FACILITY_LABEL));
+    if (r->modern != NULL) add_modern(cfg, b, syslog, r->modern);
+    if (odd_pid) map_append(syslog, arena, cfg->key[SYSLOG_PROCID], pid);
+
+    struct map *where = map_exact(arena, 2);
+    map_append(&ev->data, arena, cfg->host_key, value_map(where));
+    map_append(where, arena, cfg->key[SYSLOG_HOST], value_clean(host));
+    append(where, b, cfg->key[SYSLOG_LOGSOURCE], r->hostname);
+
+    bool has_pid = pid.type != VALUE_NIL && !odd_pid;
+    if (r->program.p != NULL || has_pid) {
+        struct map *process = map_exact(arena, 2);
+        map_append(&ev->data, arena, cfg->process, value_map(process));
+        append(process, b, cfg->key[SYSLOG_PROGRAM], r->program);
+        if (has_pid) map_append(process, arena, cfg->key[SYSLOG_PID], pid);
+    }
+    struct map *service = map_exact(arena, 1);
+    map_append(&ev->data, arena, cfg->service, value_map(service));
+    map_append(service, arena, cfg->key[SYSLOG_SERVICE], cfg->service_type);
+    /* Left only where it could not be read. */
+    if (r->timestamp.p != NULL && !r->has_time && r->modern == NULL)
+        append(&ev->data, b, cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
+}
+
+static bool read_modern(struct syslog_event_state *s, const struct syslog_event_cfg *cfg,
+                        struct batch *b, struct syslog_5424 *m, struct syslog_reading *r)
+{
+    if (!cfg->rfc5424 || syslog_detect(r->text) != SYSLOG_KIND_5424) return false;
+    slice text = r->text;
+    while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r')) text.n--;
+    if (!syslog_5424_parse(text, m)) return false;
+    r->modern = m;
+    r->priority = m->priority;
+    r->message = m->message.p == NULL ? SLICE("") : m->message;
+    r->timestamp = m->timestamp;
+    r->hostname = m->hostname;
+    r->program = m->app_name;
+    r->pid = m->procid;
+    if (m->timestamp.p != NULL)
+        r->has_time = syslog_time(s->date, cfg, m->timestamp, true, b->now_ns, &r->time_ns);
+    return true;
+}
+
+static bool read_plain(struct syslog_event_state *s, const struct syslog_event_cfg *cfg,
+                       struct batch *b, struct syslog_reading *r)
+{
+    struct syslog_fields f;
+    if (!syslog_3164_parse(r->text, cfg->ecs ? SYSLOG_ECS : SYSLOG_LEGACY, &f)) return false;
+    r->priority = f.priority;
+    /* With "<a.b>" inside, the legacy pattern finds two priorities, and a list is no number. */
+    if (f.facility.p != NULL && !cfg->ecs) r->priority = SYSLOG_PRIORITY_UNKNOWN;
+    r->message = f.message;
+    r->timestamp = f.timestamp;
+    if (!cfg->ecs) r->timestamp8601 = f.timestamp8601;
+    r->hostname = f.logsource;
+    r->program = f.program;
+    r->pid = f.pid;
+    if (f.timestamp.p != NULL)
+        r->has_time = syslog_time(s->date, cfg, f.timestamp, f.iso8601, b->now_ns, &r->time_ns);
+    return true;
+}
+
+void syslog_event_add(struct syslog_event_state *s, const struct syslog_event_cfg *cfg,
+                      struct batch *b, slice raw, bool known_good, slice host)
+{
+    struct syslog_5424 modern;
+    struct syslog_reading r = {
+        .text = text_event_decode(&s->text, &cfg->text, raw, known_good, &b->arena)};
+    if (!read_modern(s, cfg, b, &modern, &r) && !read_plain(s, cfg, b, &r)) {
+        r.failed = true;
+        r.message = r.text;
+        r.priority = SYSLOG_PRIORITY_UNKNOWN;
+        s->unparsed++;
+    }
+    struct event *ev = batch_add(b);
+    if (ev == NULL) return;
+    map_reserve(&ev->data, &b->arena, MAP_CAP_FIRST);
+    map_append(&ev->data, &b->arena, cfg->text.message, value_string(r.message));
+    event_add_version(b, ev);
+    if (r.has_time) ev->time = value_time(r.time_ns);
+    if (cfg->ecs) {
+        struct map *event = map_exact(&b->arena, 1);
+        map_append(&ev->data, &b->arena, cfg->text.event, value_map(event));
+        map_append(event, &b->arena, cfg->text.original, value_string(r.text));
+        fill_ecs(cfg, b, ev, &r, host);
+    } else {
+        fill_legacy(cfg, b, ev, &r, host);
+    }
+    if (r.failed) event_tag(b, ev, SLICE("_grokparsefailure_sysloginput"), true);
+    if (r.timestamp.p != NULL && !r.has_time) event_tag(b, ev, SLICE("_dateparsefailure"), true);
+}
