@@ -220,7 +220,7 @@ static void pipeline_json(struct api_call *c, const struct pipeline *p)
     snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)p->plan->hash);
     json_open(j, p->plan->pipeline_id);
     totals_json(j, &t);
-    flow_json(flows_find(&c->api->flows, p->ephemeral_id), p->shard_n, j);
+    flow_json(flows_find(&c->api->flows, p->ephemeral_id), t, p->shard_n, j);
     json_open(j, "plugins");
     inputs_json(j, p);
     codecs_json(j, p);
@@ -277,7 +277,7 @@ void api_stats(struct api_call *c)
     if (WANTED("jvm")) api_jvm(j, c->api);
     if (WANTED("process")) api_process(j);
     if (WANTED("events")) totals_json(j, &totals);
-    if (WANTED("flow")) flow_json(flows_find(&c->api->flows, ""), 0, j);
+    if (WANTED("flow")) flow_json(flows_find(&c->api->flows, ""), totals, 0, j);
     if (WANTED("pipelines") && !pipelines_json(c, c->part_n > 3 ? c->part[3] : SLICE_NONE))
         found = false;
     if (WANTED("reloads")) engine_reloads(j, engine);

@@ -49,10 +49,8 @@ static err check_user(const struct process_settings *s)
 {
     if (geteuid() != 0) return ERR_OK;
     if (!process_settings_given(s, "allow_superuser") ||
-        process_settings_bool(s, "allow_superuser")) {
-        log_info("runner", "running as root; allow_superuser: false forbids it");
-        return ERR_OK;
-    }
+        process_settings_bool(s, "allow_superuser"))
+        return ERR_OK; /* control.c says so once it is known where the log goes */
     log_error("runner", "will not run as root, because allow_superuser is false");
     return ERR_PERMISSION;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/app/api.h"
+#include "engine/app/cli.h"
 #include "engine/app/notify.h"
 #include "engine/app/status.h"
 #include "engine/base/assert.h"
@@ -288,6 +289,17 @@ static err start_shards(struct control *c)
                         (size_t)process_settings_int(c->settings, "spate.memory_bytes"));
 }
 
+/* What is worth a line at every start. Not before the pipelines are known, because an output to
+ * stdout sends the log to stderr. */
+static void introduce(const struct control *c)
+{
+    log_info("runner", "spate %s runs %u pipeline%s on %u shard%s", SPATE_VERSION,
+             c->engine.pipeline_n, c->engine.pipeline_n == 1 ? "" : "s", c->engine.shard_n,
+             c->engine.shard_n == 1 ? "" : "s");
+    if (c->api != NULL) log_info("agent", "monitoring API on %s", c->api->address);
+    if (geteuid() == 0) log_info("runner", "running as root; allow_superuser: false forbids it");
+}
+
 /* Shards are up. */
 static int run_pipelines(struct control *c)
 {
@@ -300,6 +312,7 @@ static int run_pipelines(struct control *c)
     if (c->engine.pipeline_n == 0 && !process_settings_bool(c->settings, "config.reload.automatic"))
         code = engine_must_stop(&c->engine) ? 0 : 1;
     if (code == 0) {
+        introduce(c);
         notify_systemd("READY=1");
         serve(c);
     }

@@ -50,7 +50,6 @@ static void flow_put(struct flow *flow, struct event_totals totals, int64_t now_
 {
     struct flow_sample s = {now_ns, totals};
     if (flow->fine_n == 0) flow->first = s;
-    flow->now = s;
     flow->seen = true;
     flow->fine[flow->fine_n++ % FLOW_FINE] = s;
     const struct flow_sample *last =
@@ -115,9 +114,8 @@ static const struct flow_sample *ring_before(const struct flow_sample *ring, uin
     return NULL;
 }
 
-static const struct flow_sample *before(const struct flow *flow, int64_t window_ns)
+static const struct flow_sample *before(const struct flow *flow, int64_t at_ns)
 {
-    int64_t at_ns = flow->now.at_ns - window_ns;
     const struct flow_sample *s = ring_before(flow->fine, flow->fine_n, FLOW_FINE, at_ns);
     return s != NULL ? s : ring_before(flow->coarse, flow->coarse_n, FLOW_COARSE, at_ns);
 }
@@ -141,7 +139,13 @@ static double rate_between(const struct flow_sample *a, const struct flow_sample
     return 0;
 }
 
-static void rate_json(const struct flow *flow, const char *name, enum rate rate, uint32_t workers,
+struct flow_ends {
+    const struct flow *flow;
+    struct flow_sample now;
+    uint32_t workers;
+};
+
+static void rate_json(const struct flow_ends *ends, const char *name, enum rate rate,
                       struct json_out *j)
 {
     static const struct {
@@ -152,28 +156,33 @@ static void rate_json(const struct flow *flow, const char *name, enum rate rate,
         {"last_15_minutes", 15 * MINUTE_NS},    {"last_1_hour", 60 * MINUTE_NS},
         {"last_24_hours", 24 * 60 * MINUTE_NS},
     };
+    const struct flow *flow = ends->flow;
+    int64_t now_ns = ends->now.at_ns;
     json_open(j, name);
-    const struct flow_sample *recent = before(flow, 2 * FLOW_SAMPLE_NS);
+    const struct flow_sample *recent = before(flow, now_ns - 2 * FLOW_SAMPLE_NS);
     if (recent == NULL) recent = &flow->first;
-    json_float(j, "current", rate_between(recent, &flow->now, rate, workers));
+    json_float(j, "current", rate_between(recent, &ends->now, rate, ends->workers));
     for (size_t i = 0; i < ARRAY_LEN(windows); i++) {
-        const struct flow_sample *s = before(flow, windows[i].ns);
-        if (s != NULL) json_float(j, windows[i].name, rate_between(s, &flow->now, rate, workers));
+        const struct flow_sample *s = before(flow, now_ns - windows[i].ns);
+        if (s != NULL)
+            json_float(j, windows[i].name, rate_between(s, &ends->now, rate, ends->workers));
     }
-    json_float(j, "lifetime", rate_between(&flow->first, &flow->now, rate, workers));
+    json_float(j, "lifetime", rate_between(&flow->first, &ends->now, rate, ends->workers));
     json_close(j);
 }
 
-void flow_json(const struct flow *flow, uint32_t workers, struct json_out *j)
+void flow_json(const struct flow *flow, struct event_totals now, uint32_t workers,
+               struct json_out *j)
 {
+    struct flow_ends ends = {flow, {clock_mono_ns(), now}, workers};
     json_open(j, "flow");
     if (flow != NULL) {
-        rate_json(flow, "input_throughput", RATE_IN, 1, j);
-        rate_json(flow, "filter_throughput", RATE_FILTERED, 1, j);
-        rate_json(flow, "output_throughput", RATE_OUT, 1, j);
-        rate_json(flow, "queue_backpressure", RATE_BLOCKED, 1, j);
-        rate_json(flow, "worker_concurrency", RATE_CONCURRENCY, 1, j);
-        if (workers > 0) rate_json(flow, "worker_utilization", RATE_UTILIZATION, workers, j);
+        rate_json(&ends, "input_throughput", RATE_IN, j);
+        rate_json(&ends, "filter_throughput", RATE_FILTERED, j);
+        rate_json(&ends, "output_throughput", RATE_OUT, j);
+        rate_json(&ends, "queue_backpressure", RATE_BLOCKED, j);
+        rate_json(&ends, "worker_concurrency", RATE_CONCURRENCY, j);
+        if (workers > 0) rate_json(&ends, "worker_utilization", RATE_UTILIZATION, j);
     }
     json_close(j);
 }

@@ -22,7 +22,7 @@ struct flow_sample {
 struct flow {
     char id[40]; /* ephemeral id of the pipeline; "" for the whole process */
     bool seen;   /* in this round of sampling */
-    struct flow_sample first, now;
+    struct flow_sample first;
     struct flow_sample *fine, *coarse; /* rings */
     uint32_t fine_n, coarse_n;         /* ever put */
     struct flow *next;
@@ -39,7 +39,9 @@ void flows_fini(struct flows *f);
 /* NULL when it was never sampled. */
 const struct flow *flows_find(const struct flows *f, const char *id);
 struct event_totals engine_totals(const struct engine *engine);
-/* The "flow" object. `workers` is what worker_utilization is a share of; 0 leaves it out. */
-void flow_json(const struct flow *flow, uint32_t workers, struct json_out *j);
+/* The "flow" object: rates from earlier samples to `now`, the present totals. `workers` is what
+ * worker_utilization is a share of; 0 leaves it out. `flow` may be NULL. */
+void flow_json(const struct flow *flow, struct event_totals now, uint32_t workers,
+               struct json_out *j);
 
 #endif
