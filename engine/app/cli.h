@@ -8,4 +8,8 @@
  * signal; 1 for wrong flags, settings or configuration, and a second SIGINT. */
 int cli_main(int argc, char **argv);
 
+#ifndef SPATE_VERSION
+#define SPATE_VERSION "0.1.0"
+#endif
+
 #endif

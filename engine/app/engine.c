@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "engine/shard/delivery.h"
 
 struct starting {
     struct engine_shard *es;
@@ -36,7 +38,7 @@ static void *shard_main(void *arg)
     snprintf(name, sizeof(name), "shard %u", s->index);
     pthread_setname_np(pthread_self(), name);
     if (es->cpu >= 0) pin(es->cpu);
-    struct io *io = io_uring_new(IO_CONFIG_DEFAULT, es->why, sizeof(es->why));
+    struct io *io = io_uring_new(es->io_config, es->why, sizeof(es->why));
     if (io == NULL) {
         sem_post(&s->ready);
         return NULL;
@@ -72,19 +74,36 @@ static err shard_start(struct engine_shard *es, uint32_t index)
     return ERR_SYSTEM;
 }
 
-err engine_start(struct engine *engine, uint32_t shards, const int *cpus, size_t memory_bytes)
+/* Halves the receive buffers until they fit; both rings want powers of two. */
+static struct io_config buffers_for(size_t bytes)
+{
+    struct io_config c = IO_CONFIG_DEFAULT;
+    while (c.datagram_buffers > 32 &&
+           ((size_t)c.datagram_buffers + c.stream_buffers) * IO_STREAM_BUFFER_BYTES > bytes)
+        c.datagram_buffers /= 2;
+    while (c.stream_buffers > 8 &&
+           ((size_t)c.datagram_buffers + c.stream_buffers) * IO_STREAM_BUFFER_BYTES > bytes)
+        c.stream_buffers /= 2;
+    return c;
+}
+
+err engine_start(struct engine *engine, uint32_t shards, const struct cpus *cpus,
+                 size_t memory_bytes)
 {
     ASSERT(shards > 0 && shards <= ENGINE_SHARDS_MAX);
     memset(engine, 0, sizeof(*engine));
     pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->view, NULL);
+    engine->memory_bytes = memory_bytes;
     engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     engine->shard = aligned_alloc(CACHE_LINE, shards * sizeof(*engine->shard));
     ASSERT(engine->shard != NULL && engine->event_fd >= 0);
     memset(engine->shard, 0, shards * sizeof(*engine->shard));
     for (uint32_t i = 0; i < shards; i++) {
         struct engine_shard *es = &engine->shard[i];
-        es->cpu = cpus == NULL ? -1 : cpus[i];
-        es->pool_bytes = memory_bytes / shards;
+        es->cpu = cpus->n == 0 ? -1 : cpus->at[i % cpus->n];
+        es->pool_bytes = memory_bytes / 2 / shards;
+        es->io_config = buffers_for(memory_bytes / 4 / shards);
         err e = shard_start(es, i);
         if (e != ERR_OK) {
             engine_stop(engine);
@@ -93,6 +112,18 @@ err engine_start(struct engine *engine, uint32_t shards, const int *cpus, size_t
         engine->shard_n++;
     }
     return ERR_OK;
+}
+
+void engine_share_memory(struct engine *engine)
+{
+    uint64_t lanes = 0;
+    for (uint32_t i = 0; i < engine->pipeline_n; i++)
+        lanes += (uint64_t)engine->pipeline[i]->plan->output_n * engine->pipeline[i]->shard_n;
+    uint64_t each = engine->memory_bytes / 4 / (lanes == 0 ? 1 : lanes);
+    if (each > DELIVERY_BYTES_MAX) each = DELIVERY_BYTES_MAX;
+    if (each < DELIVERY_SEAL_BYTES) each = DELIVERY_SEAL_BYTES;
+    for (uint32_t i = 0; i < engine->shard_n; i++)
+        atomic_store_explicit(&engine->shard[i].shard.lane_bytes_max, each, memory_order_relaxed);
 }
 
 static void stop_shard(void *arg, struct shard *shard)
@@ -111,6 +142,7 @@ void engine_stop(struct engine *engine)
     free(engine->shard);
     close(engine->event_fd);
     pthread_mutex_destroy(&engine->lock);
+    pthread_mutex_destroy(&engine->view);
     engine->shard = NULL;
     engine->shard_n = 0;
 }
@@ -138,23 +170,87 @@ void shard_call(struct shard *shard, void (*fn)(void *arg, struct shard *shard),
     sem_destroy(&call.done);
 }
 
-void engine_input_finished(struct engine *engine, struct pipeline *p)
+void engine_ring(struct engine *engine)
 {
-    pthread_mutex_lock(&engine->lock);
-    ASSERT(p->inputs_left > 0);
-    p->inputs_left--;
-    pthread_mutex_unlock(&engine->lock);
     uint64_t one = 1;
     ssize_t n = write(engine->event_fd, &one, sizeof(one));
-    (void)n;
+    (void)n; /* a full counter has been rung already */
+}
+
+void engine_input_finished(struct engine *engine, struct pipeline_input *in)
+{
+    pthread_mutex_lock(&engine->lock);
+    in->finished++;
+    pthread_mutex_unlock(&engine->lock);
+    engine_ring(engine);
 }
 
 bool engine_all_finished(struct engine *engine)
 {
     bool all = engine->pipeline_n > 0;
     pthread_mutex_lock(&engine->lock);
-    for (uint32_t i = 0; i < engine->pipeline_n; i++)
-        if (engine->pipeline[i]->endless || engine->pipeline[i]->inputs_left > 0) all = false;
+    for (uint32_t i = 0; i < engine->pipeline_n && all; i++)
+        all = pipeline_is_finished(engine->pipeline[i]);
     pthread_mutex_unlock(&engine->lock);
     return all;
+}
+
+/* ---- pipelines ----------------------------------------------------------------------- */
+
+static uint64_t node_cycles(const struct worker *w)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < w->plan->node_n; i++) sum += counter_read(&w->state->node[i].cycles);
+    return sum;
+}
+
+struct event_totals pipeline_totals(const struct pipeline *p)
+{
+    struct event_totals t = {0};
+    uint64_t cycles = 0;
+    for (uint32_t i = 0; i < p->shard_n; i++) {
+        const struct worker *w = p->on[i].worker;
+        if (w == NULL) continue;
+        t.in += counter_read(&w->counters.events_in);
+        t.blocked_ns += (int64_t)counter_read(&w->counters.blocked_ns);
+        t.filtered += counter_read(&w->state->events_filtered);
+        t.out += counter_read(&w->state->events_out);
+        t.dropped += counter_read(&w->state->events_dropped);
+        t.condition_errors += counter_read(&w->state->condition_errors);
+        cycles += node_cycles(w);
+    }
+    t.busy_ns = (int64_t)((double)cycles / clock_cycles_per_sec() * 1e9);
+    return t;
+}
+
+void engine_remember(struct engine *engine, const struct pipeline *p)
+{
+    struct event_totals t = pipeline_totals(p), *past = &engine->past;
+    past->in += t.in;
+    past->filtered += t.filtered;
+    past->out += t.out;
+    past->dropped += t.dropped;
+    past->condition_errors += t.condition_errors;
+    past->busy_ns += t.busy_ns;
+    past->blocked_ns += t.blocked_ns;
+}
+
+void engine_add(struct engine *engine, struct pipeline *p)
+{
+    ASSERT(engine->pipeline_n < ENGINE_PIPELINES_MAX);
+    pthread_mutex_lock(&engine->view);
+    engine->pipeline[engine->pipeline_n++] = p;
+    pthread_mutex_unlock(&engine->view);
+    engine_share_memory(engine);
+}
+
+void engine_remove(struct engine *engine, uint32_t index)
+{
+    pthread_mutex_lock(&engine->view);
+    engine_remember(engine, engine->pipeline[index]);
+    engine->pipeline_n--;
+    memmove(&engine->pipeline[index], &engine->pipeline[index + 1],
+            (engine->pipeline_n - index) * sizeof(*engine->pipeline));
+    pthread_mutex_unlock(&engine->view);
+    engine_share_memory(engine);
 }

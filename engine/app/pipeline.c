@@ -1,35 +1,55 @@
 /* pipeline.c - opening, starting, draining and closing a plan's plugins. */
 #include "engine/app/pipeline.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "engine/app/data_dir.h"
 #include "engine/app/engine.h"
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
-#include "engine/base/prng.h"
 
 #define DRAIN_POLL_NS (2 * NS_PER_MS)
 
-static void input_finished(struct input *input)
+/* ---- calls to shards ------------------------------------------------------------------- */
+
+struct on_all {
+    struct pipeline *p;
+    void *arg;
+    void (*fn)(struct pipeline *p, uint32_t at, void *arg);
+    uint32_t at;
+};
+
+static void on_all_run(void *arg, struct shard *shard)
 {
-    struct pipeline *p = input->owner;
-    engine_input_finished(p->engine, p);
+    (void)shard;
+    struct on_all *call = arg;
+    call->fn(call->p, call->at, call->arg);
 }
 
-/* How many shards an input runs on. */
-static uint32_t input_shards(const struct pipeline *p, const struct input_ops *ops)
+void pipeline_on_all(struct pipeline *p, void *arg,
+                     void (*fn)(struct pipeline *p, uint32_t at, void *arg))
 {
-    return ops->flags & INPUT_SINGLE ? 1 : p->shard_n;
+    for (uint32_t i = 0; i < p->shard_n; i++) {
+        struct on_all call = {.p = p, .arg = arg, .fn = fn, .at = i};
+        shard_call(p->on[i].shard, on_all_run, &call);
+    }
 }
 
-static err open_outputs(struct pipeline *p, uint32_t *opened)
+static void pause_ns(int64_t ns)
 {
-    for (*opened = 0; *opened < p->plan->output_n; (*opened)++) {
-        const struct plan_output *po = &p->plan->output[*opened];
-        struct output *o = &p->output[*opened];
+    struct timespec ts = {ns / NS_PER_SEC, ns % NS_PER_SEC};
+    nanosleep(&ts, NULL);
+}
+
+/* ---- outputs and workers --------------------------------------------------------------- */
+
+err pipeline_outputs_open(struct pipeline *p)
+{
+    while (p->outputs_open < p->plan->output_n) {
+        const struct plan_output *po = &p->plan->output[p->outputs_open];
+        struct output *o = &p->output[p->outputs_open];
         *o = (struct output){
             .ops = po->ops, .cfg = po->cfg, .id = po->id, .pipeline_id = p->plan->pipeline_id};
         o->shared = calloc(1, po->ops->shared_size + 1);
@@ -39,21 +59,74 @@ static err open_outputs(struct pipeline *p, uint32_t *opened)
             free(o->shared);
             return e;
         }
+        p->outputs_open++;
     }
     return ERR_OK;
 }
 
-static void close_outputs(struct pipeline *p, uint32_t n)
+static void outputs_close(struct pipeline *p)
 {
-    while (n-- > 0) {
-        struct output *o = &p->output[n];
+    while (p->outputs_open > 0) {
+        struct output *o = &p->output[--p->outputs_open];
         if (o->ops->close != NULL) o->ops->close(o->shared, o->cfg);
         free(o->shared);
     }
 }
 
-static void describe_input(struct pipeline *p, struct input *in, const struct plan_input *pi)
+static void worker_start_on(struct pipeline *p, uint32_t at, void *ok)
 {
+    p->on[at].worker = worker_new(p->on[at].shard, p->plan, p->output);
+    if (p->on[at].worker == NULL) *(bool *)ok = false;
+}
+
+bool pipeline_workers_start(struct pipeline *p)
+{
+    bool ok = true;
+    pipeline_on_all(p, &ok, worker_start_on);
+    return ok;
+}
+
+static void worker_free_on(struct pipeline *p, uint32_t at, void *arg)
+{
+    (void)arg;
+    if (p->on[at].worker != NULL) worker_free(p->on[at].worker);
+    p->on[at].worker = NULL;
+}
+
+void pipeline_workers_free(struct pipeline *p)
+{
+    pipeline_on_all(p, NULL, worker_free_on);
+}
+
+/* ---- inputs ------------------------------------------------------------------------------ */
+
+static void input_finished(struct input *input)
+{
+    struct pipeline *p = input->owner;
+    for (uint32_t i = 0; i < p->plan->input_n; i++)
+        if (&p->in[i].input == input) engine_input_finished(p->engine, &p->in[i]);
+}
+
+/* How many shards an input runs on. */
+static uint32_t input_shards(const struct pipeline *p, const struct input_ops *ops)
+{
+    return ops->flags & INPUT_SINGLE ? 1 : p->shard_n;
+}
+
+bool pipeline_is_finished(const struct pipeline *p)
+{
+    for (uint32_t i = 0; i < p->plan->input_n; i++) {
+        const struct input_ops *ops = p->plan->input[i].ops;
+        if (!(ops->flags & INPUT_ENDS)) return false;
+        if (p->in[i].finished < input_shards(p, ops)) return false;
+    }
+    return true;
+}
+
+static void input_describe(struct pipeline *p, uint32_t i)
+{
+    const struct plan_input *pi = &p->plan->input[i];
+    struct input *in = &p->in[i].input;
     *in = (struct input){.ops = pi->ops,
                          .cfg = pi->cfg,
                          .decoration = &pi->decoration,
@@ -62,227 +135,202 @@ static void describe_input(struct pipeline *p, struct input *in, const struct pl
                          .ecs = p->plan->ecs,
                          .finished = input_finished,
                          .owner = p};
+    in->counters = aligned_alloc(CACHE_LINE, ENGINE_SHARDS_MAX * sizeof(*in->counters));
+    ASSERT(in->counters != NULL);
+    memset(in->counters, 0, ENGINE_SHARDS_MAX * sizeof(*in->counters));
 }
 
-static err open_inputs(struct pipeline *p, uint32_t *opened)
+err pipeline_input_open(struct pipeline *p, uint32_t i)
 {
-    for (*opened = 0; *opened < p->plan->input_n; (*opened)++) {
-        const struct plan_input *pi = &p->plan->input[*opened];
-        struct input *in = &p->input[*opened];
-        describe_input(p, in, pi);
-        in->shared = calloc(1, pi->ops->shared_size + 1);
-        ASSERT(in->shared != NULL);
-        err e = pi->ops->open == NULL
-                    ? ERR_OK
-                    : pi->ops->open(in->shared, in->cfg, in, input_shards(p, pi->ops));
-        if (e != ERR_OK) {
-            free(in->shared);
-            return e;
-        }
-        if (pi->ops->flags & INPUT_ENDS)
-            p->inputs_left += input_shards(p, pi->ops);
-        else
-            p->endless = true;
-    }
-    return ERR_OK;
+    struct input *in = &p->in[i].input;
+    in->shared = calloc(1, in->ops->shared_size + 1);
+    ASSERT(in->shared != NULL);
+    err e = in->ops->open == NULL
+                ? ERR_OK
+                : in->ops->open(in->shared, in->cfg, in, input_shards(p, in->ops));
+    p->in[i].open = e == ERR_OK;
+    if (e == ERR_OK) return e;
+    free(in->shared);
+    in->shared = NULL;
+    return e;
 }
 
-static void close_inputs(struct pipeline *p, uint32_t n)
+void pipeline_input_close(struct pipeline *p, uint32_t i)
 {
-    while (n-- > 0) {
-        struct input *in = &p->input[n];
-        if (in->ops->close != NULL) in->ops->close(in->shared, in->cfg);
-        free(in->shared);
-    }
+    struct input *in = &p->in[i].input;
+    if (!p->in[i].open) return;
+    p->in[i].open = false;
+    if (in->ops->close != NULL) in->ops->close(in->shared, in->cfg);
+    free(in->shared);
+    in->shared = NULL;
 }
 
-/* ---- on the shard --------------------------------------------------------------- */
+static bool runs_here(const struct pipeline *p, uint32_t i, uint32_t at)
+{
+    return !(p->in[i].input.ops->flags & INPUT_SINGLE) || at == p->home;
+}
 
-struct shard_task {
-    struct pipeline *p;
-    uint32_t at; /* which of p->on */
+struct input_task {
+    uint32_t i;
     bool ok;
 };
 
-static void worker_start_on(void *arg, struct shard *shard)
+static void input_start_on(struct pipeline *p, uint32_t at, void *arg)
 {
-    struct shard_task *t = arg;
-    struct pipeline_shard *ps = &t->p->on[t->at];
-    ps->worker = worker_new(shard, t->p->plan, t->p->output);
-    t->ok = ps->worker != NULL;
+    struct input_task *t = arg;
+    struct input *in = &p->in[t->i].input;
+    struct worker *w = p->on[at].worker;
+    if (!t->ok || !runs_here(p, t->i, at)) return;
+    size_t size = (in->ops->state_size + CACHE_LINE) / CACHE_LINE * CACHE_LINE;
+    void *state = aligned_alloc(CACHE_LINE, size);
+    ASSERT(state != NULL);
+    memset(state, 0, size);
+    w->starting_events = &in->counters[w->shard->index].events;
+    w->starting_bytes = &in->counters[w->shard->index].bytes;
+    t->ok = in->ops->start(state, in->shared, in->cfg, w, in) == ERR_OK;
+    w->starting_events = w->starting_bytes = NULL;
+    if (t->ok)
+        p->on[at].input_state[t->i] = state;
+    else
+        free(state);
 }
 
-static bool runs_here(const struct pipeline *p, const struct input *in, uint32_t at)
+bool pipeline_input_start(struct pipeline *p, uint32_t i)
 {
-    return !(in->ops->flags & INPUT_SINGLE) || at == p->home;
+    struct input_task t = {i, true};
+    p->in[i].stopped = false;
+    pipeline_on_all(p, &t, input_start_on);
+    return t.ok;
 }
 
-static void inputs_start_on(void *arg, struct shard *shard)
+static void input_stop_on(struct pipeline *p, uint32_t at, void *arg)
 {
-    (void)shard;
-    struct shard_task *t = arg;
-    struct pipeline_shard *ps = &t->p->on[t->at];
-    t->ok = true;
-    for (uint32_t i = 0; i < t->p->plan->input_n && t->ok; i++) {
-        struct input *in = &t->p->input[i];
-        if (!runs_here(t->p, in, t->at)) continue;
-        void *state =
-            aligned_alloc(CACHE_LINE, (in->ops->state_size + CACHE_LINE) / CACHE_LINE * CACHE_LINE);
-        ASSERT(state != NULL);
-        memset(state, 0, in->ops->state_size);
-        t->ok = in->ops->start(state, in->shared, in->cfg, ps->worker, in) == ERR_OK;
-        if (t->ok)
-            ps->input_state[i] = state;
-        else
-            free(state);
+    const struct input_task *t = arg;
+    void *state = p->on[at].input_state[t->i];
+    if (state != NULL) p->in[t->i].input.ops->stop(state, p->in[t->i].input.cfg);
+}
+
+void pipeline_input_stop(struct pipeline *p, uint32_t i)
+{
+    struct input_task t = {i, true};
+    if (p->in[i].stopped) return;
+    p->in[i].stopped = true;
+    pipeline_on_all(p, &t, input_stop_on);
+}
+
+/* A state goes once nothing in the kernel refers to it. */
+static void input_free_on(struct pipeline *p, uint32_t at, void *arg)
+{
+    struct input_task *t = arg;
+    const struct input *in = &p->in[t->i].input;
+    void *state = p->on[at].input_state[t->i];
+    if (state == NULL) return;
+    if (in->ops->stopped != NULL && !in->ops->stopped(state, in->cfg)) {
+        t->ok = false;
+        return;
+    }
+    free(state);
+    p->on[at].input_state[t->i] = NULL;
+}
+
+void pipeline_input_free(struct pipeline *p, uint32_t i)
+{
+    for (;;) {
+        struct input_task t = {i, true};
+        pipeline_on_all(p, &t, input_free_on);
+        if (t.ok) return;
+        pause_ns(DRAIN_POLL_NS);
     }
 }
 
-static void inputs_stop_on(void *arg, struct shard *shard)
-{
-    (void)shard;
-    struct shard_task *t = arg;
-    struct pipeline_shard *ps = &t->p->on[t->at];
-    for (uint32_t i = 0; i < t->p->plan->input_n; i++)
-        if (ps->input_state[i] != NULL)
-            t->p->input[i].ops->stop(ps->input_state[i], t->p->input[i].cfg);
-}
+/* ---- the whole ----------------------------------------------------------------------------- */
 
-static void drain_on(void *arg, struct shard *shard)
-{
-    (void)shard;
-    struct shard_task *t = arg;
-    struct pipeline_shard *ps = &t->p->on[t->at];
-    t->ok = ps->worker == NULL || worker_drain(ps->worker);
-}
-
-/* Inputs' states go once nothing in the kernel refers to them. */
-static void inputs_free_on(void *arg, struct shard *shard)
-{
-    (void)shard;
-    struct shard_task *t = arg;
-    struct pipeline_shard *ps = &t->p->on[t->at];
-    t->ok = true;
-    for (uint32_t i = 0; i < t->p->plan->input_n; i++) {
-        if (ps->input_state[i] == NULL) continue;
-        const struct input *in = &t->p->input[i];
-        if (in->ops->stopped != NULL && !in->ops->stopped(ps->input_state[i], in->cfg)) {
-            t->ok = false;
-            continue;
-        }
-        free(ps->input_state[i]);
-        ps->input_state[i] = NULL;
-    }
-}
-
-static void worker_free_on(void *arg, struct shard *shard)
-{
-    (void)shard;
-    struct shard_task *t = arg;
-    struct pipeline_shard *ps = &t->p->on[t->at];
-    if (ps->worker != NULL) worker_free(ps->worker);
-    ps->worker = NULL;
-}
-
-/* Runs fn on every shard of the pipeline; whether all said ok. */
-static bool on_all(struct pipeline *p, void (*fn)(void *, struct shard *))
-{
-    bool ok = true;
-    for (uint32_t i = 0; i < p->shard_n; i++) {
-        struct shard_task t = {.p = p, .at = i, .ok = true};
-        shard_call(p->on[i].shard, fn, &t);
-        ok = ok && t.ok;
-    }
-    return ok;
-}
-
-static void pause_ns(int64_t ns)
-{
-    struct timespec ts = {ns / NS_PER_SEC, ns % NS_PER_SEC};
-    nanosleep(&ts, NULL);
-}
-
-/* ---- the control thread ------------------------------------------------------------ */
-
-static void make_ephemeral_id(char out[40])
-{
-    struct prng r;
-    prng_seed(&r, (uint64_t)clock_real_ns() ^ (uintptr_t)out);
-    uint64_t a = prng_next(&r), b = prng_next(&r);
-    snprintf(out, 40, "%08x-%04x-4%03x-a%03x-%012llx", (unsigned)(a >> 32),
-             (unsigned)(a >> 16) & 0xffff, (unsigned)a & 0xfff, (unsigned)(b >> 52) & 0xfff,
-             (unsigned long long)(b & 0xffffffffffffULL));
-}
-
-static struct pipeline *pipeline_new(struct engine *engine, struct plan *plan)
+struct pipeline *pipeline_new(struct engine *engine, struct plan *plan, struct wanted_set *set)
 {
     struct pipeline *p = calloc(1, sizeof(*p));
     ASSERT(p != NULL);
     p->engine = engine;
     p->plan = plan;
+    p->set = set;
     p->shard_n = plan->serial ? 1 : engine->shard_n;
     int64_t workers = process_settings_int(plan->settings, "pipeline.workers");
     if (workers >= 1 && workers < p->shard_n) p->shard_n = (uint32_t)workers;
-    p->input = calloc(plan->input_n + 1, sizeof(*p->input));
+    p->in = calloc(plan->input_n + 1, sizeof(*p->in));
     p->output = calloc(plan->output_n + 1, sizeof(*p->output));
     p->on = calloc(p->shard_n, sizeof(*p->on));
-    ASSERT(p->input != NULL && p->output != NULL && p->on != NULL);
+    ASSERT(p->in != NULL && p->output != NULL && p->on != NULL);
     for (uint32_t i = 0; i < p->shard_n; i++) {
         p->on[i].shard = &engine->shard[i].shard;
         p->on[i].input_state = calloc(plan->input_n + 1, sizeof(void *));
         ASSERT(p->on[i].input_state != NULL);
     }
+    for (uint32_t i = 0; i < plan->input_n; i++) input_describe(p, i);
     p->started_ns = clock_mono_ns();
-    make_ephemeral_id(p->ephemeral_id);
+    uuid_make(p->ephemeral_id);
     return p;
 }
 
 static void pipeline_free(struct pipeline *p)
 {
     for (uint32_t i = 0; i < p->shard_n; i++) free(p->on[i].input_state);
+    for (uint32_t i = 0; i < p->plan->input_n; i++) free(p->in[i].input.counters);
     free(p->on);
-    free(p->input);
+    free(p->in);
     free(p->output);
     plan_free(p->plan);
+    wanted_drop(p->set);
     free(p);
 }
 
-struct pipeline *pipeline_start(struct engine *engine, struct plan *plan)
+static bool start_all(struct pipeline *p)
 {
-    struct pipeline *p = pipeline_new(engine, plan);
-    uint32_t outputs = 0, inputs = 0;
-    bool ok = open_outputs(p, &outputs) == ERR_OK && open_inputs(p, &inputs) == ERR_OK;
-    if (ok && on_all(p, worker_start_on) && on_all(p, inputs_start_on)) return p;
-    if (ok) {
-        pipeline_stop_inputs(p);
-        while (!on_all(p, inputs_free_on)) pause_ns(DRAIN_POLL_NS);
-        on_all(p, worker_free_on);
-    }
-    close_inputs(p, inputs);
-    close_outputs(p, outputs);
-    pipeline_free(p);
+    if (pipeline_outputs_open(p) != ERR_OK) return false;
+    for (uint32_t i = 0; i < p->plan->input_n; i++)
+        if (pipeline_input_open(p, i) != ERR_OK) return false;
+    if (!pipeline_workers_start(p)) return false;
+    for (uint32_t i = 0; i < p->plan->input_n; i++)
+        if (!pipeline_input_start(p, i)) return false;
+    return true;
+}
+
+struct pipeline *pipeline_start(struct engine *engine, struct plan *plan, struct wanted_set *set)
+{
+    struct pipeline *p = pipeline_new(engine, plan, set);
+    if (start_all(p)) return p;
+    pipeline_stop_inputs(p);
+    pipeline_close(p);
     return NULL;
 }
 
 void pipeline_stop_inputs(struct pipeline *p)
 {
-    on_all(p, inputs_stop_on);
+    for (uint32_t i = 0; i < p->plan->input_n; i++) pipeline_input_stop(p, i);
+}
+
+static void drain_on(struct pipeline *p, uint32_t at, void *ok)
+{
+    struct worker *w = p->on[at].worker;
+    if (w != NULL && !worker_drain(w)) *(bool *)ok = false;
 }
 
 bool pipeline_drain(struct pipeline *p, int64_t deadline_ns)
 {
-    while (!on_all(p, drain_on)) {
+    for (;;) {
+        bool ok = true;
+        pipeline_on_all(p, &ok, drain_on);
+        if (ok) return true;
         if (clock_mono_ns() >= deadline_ns) return false;
         pause_ns(DRAIN_POLL_NS);
     }
-    return true;
 }
 
 void pipeline_close(struct pipeline *p)
 {
-    on_all(p, worker_free_on);
-    while (!on_all(p, inputs_free_on)) pause_ns(DRAIN_POLL_NS);
-    close_inputs(p, p->plan->input_n);
-    close_outputs(p, p->plan->output_n);
+    pipeline_workers_free(p);
+    for (uint32_t i = 0; i < p->plan->input_n; i++) {
+        pipeline_input_free(p, i);
+        pipeline_input_close(p, i);
+    }
+    outputs_close(p);
     pipeline_free(p);
 }

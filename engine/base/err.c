@@ -15,6 +15,7 @@ const char *err_text(err e)
     case ERR_CLOSED: return "closed";
     case ERR_UNSUPPORTED: return "not supported";
     case ERR_MISSING: return "not found";
+    case ERR_BUSY: return "in use by another";
     default: return "unknown error";
     }
 }

@@ -22,7 +22,8 @@ enum err_code {
     ERR_PERMISSION = -7,
     ERR_CLOSED = -8,
     ERR_UNSUPPORTED = -9,
-    ERR_MISSING = -10
+    ERR_MISSING = -10,
+    ERR_BUSY = -11 /* somebody else holds it */
 };
 
 /* A short English text for a code, for log lines. Never NULL. */

@@ -508,6 +508,21 @@ static bool stopped(void *state, const void *cfg)
     return true;
 }
 
+static void moved(void *state, const void *cfg_, struct worker *worker, struct input *self)
+{
+    struct tcp_state *s = state;
+    const struct tcp_cfg *old = s->cfg, *cfg = cfg_;
+    if (!s->started) return;
+    s->cfg = cfg;
+    s->self = self;
+    server_move(&s->server, worker, cfg->mode == MODE_CLIENT ? NULL : cfg->ssl.context);
+    for (struct conn *conn = s->server.first; conn != NULL; conn = conn->next) {
+        struct tcp_conn *c = (struct tcp_conn *)conn;
+        stamp_move(&c->stamp, old, cfg);
+        if (c->feed.codec_state != NULL) feed_move(&c->feed, worker, &cfg->codec, self->decoration);
+    }
+}
+
 static void stats(const void *shared, const void *cfg, struct buf *out)
 {
     (void)cfg;
@@ -525,6 +540,7 @@ static void stats(const void *shared, const void *cfg, struct buf *out)
 const struct input_ops input_tcp = {
     .name = "tcp",
     .doc = "Reads events from TCP connections, as server or client.",
+    .flags = INPUT_SHARED_STAYS,
     .settings = tcp_settings,
     .cfg_size = sizeof(struct tcp_cfg),
     .shared_size = sizeof(struct tcp_shared),
@@ -535,6 +551,7 @@ const struct input_ops input_tcp = {
     .start = start,
     .stop = stop,
     .stopped = stopped,
+    .moved = moved,
     .close = close_input,
     .stats = stats,
 };

@@ -224,6 +224,15 @@ static bool stopped(void *state, const void *cfg)
     return true;
 }
 
+static void moved(void *state, const void *cfg, struct worker *worker, struct input *self)
+{
+    struct udp_state *s = state;
+    if (!s->started) return;
+    datagrams_move(&s->in, worker, s->cfg, cfg);
+    s->cfg = cfg;
+    s->self = self;
+}
+
 static void stats(const void *shared, const void *cfg, struct buf *out)
 {
     (void)cfg;
@@ -234,6 +243,7 @@ static void stats(const void *shared, const void *cfg, struct buf *out)
 const struct input_ops input_udp = {
     .name = "udp",
     .doc = "Reads one text per datagram.",
+    .flags = INPUT_SHARED_STAYS,
     .settings = udp_settings,
     .cfg_size = sizeof(struct udp_cfg),
     .shared_size = sizeof(struct udp_shared),
@@ -244,6 +254,7 @@ const struct input_ops input_udp = {
     .start = start,
     .stop = stop,
     .stopped = stopped,
+    .moved = moved,
     .close = close_input,
     .stats = stats,
 };

@@ -130,6 +130,18 @@ static slice plugin_id(struct compiler *c, slice given, const char *kind, slice 
     return heap_printf(c->heap, "%.*s_%s_%u", SLICE_FMT(name), kind, at + 1);
 }
 
+static void note_codec(struct compiler *c, struct codec *codec, slice given)
+{
+    if (c->codec_n == c->codec_cap) {
+        c->codec_cap = c->codec_cap == 0 ? 8 : c->codec_cap * 2;
+        c->codec = heap_grow(c->heap, c->codec, c->codec_n, c->codec_cap, sizeof(*c->codec));
+    }
+    slice name = slice_from_cstr(codec->ops->name);
+    codec->id = plugin_id(c, given, "codec", name, c->codec_n);
+    c->codec[c->codec_n++] = (struct plan_codec_use){
+        .id = codec->id, .name = name, .of = c->at, .decodes = c->common_input != NULL};
+}
+
 err compile_codec(struct compiler *c, struct codec *out, const struct config_codec *cfg,
                   bool stream)
 {
@@ -159,6 +171,7 @@ err compile_codec(struct compiler *c, struct codec *out, const struct config_cod
                 ? settings_read(plugin, "codec", tables, 2, c->heap, c->diag, &given)
                 : settings_defaults(name, cfg->pos, "codec", tables, 2, c->heap, c->diag);
     if (e != ERR_OK) return e;
+    note_codec(c, out, common.id);
     /* A codec without a mode of its own follows the plugin it sits in. */
     int ecs = common.ecs < 0 ? (int)c->ecs : common.ecs;
     out->id = plugin_id(c, common.id, "codec", name, 0);
@@ -217,6 +230,7 @@ static err compile_input(struct compiler *c, struct plan *plan, const struct ast
     struct compiling outer = compiler_enter(c, plugin, "input", common.ecs, in->id);
     c->given = given;
     c->common_input = &common;
+    c->at = plan->input_n;
     e = decoration_compile(&in->decoration, &common, c);
     if (e == ERR_OK) e = ops->compile(in->cfg, c);
     c->common_input = NULL;
@@ -278,6 +292,7 @@ static err compile_output(struct compiler *c, struct plan *plan, const struct as
     struct compiling outer = compiler_enter(c, plugin, "output", common.ecs, o->id);
     c->given = given;
     c->common_output = &common;
+    c->at = plan->output_n;
     e = ops->compile(o->cfg, c);
     c->common_output = NULL;
     compiler_leave(c, outer);
@@ -411,6 +426,8 @@ struct plan *plan_compile(const struct ast *ast, struct heap *heap, struct diag 
     c.ecs = c.pipeline_ecs;
     plan->ecs = c.pipeline_ecs != ECS_DISABLED;
     err e = compile_all(&c, plan, ast);
+    plan->codec = c.codec;
+    plan->codec_n = c.codec_n;
     if (e == ERR_OK && diag->errors == 0) {
         plan->heap = *heap;
         *heap = HEAP_INIT;

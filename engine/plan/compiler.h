@@ -24,6 +24,8 @@ struct registry {
     const char *const *unsupported;
 };
 
+struct plan_codec_use;
+
 struct compiler {
     struct diag *diag;
     struct heap *heap;
@@ -41,6 +43,9 @@ struct compiler {
     slice id;
     const struct common_input_cfg *common_input;   /* while an input is compiled */
     const struct common_output_cfg *common_output; /* while an output is compiled */
+    struct plan_codec_use *codec;                  /* every codec so far */
+    uint32_t codec_n, codec_cap;
+    uint32_t at; /* which input or output is being compiled */
 };
 
 static inline bool compiler_is_ecs(const struct compiler *c)

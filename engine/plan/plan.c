@@ -128,6 +128,7 @@ static void run_filter(struct plan_run *run, const struct plan_node *node, enum 
         run->sel = sel_complete(b, run->sel, n);
         run->cancelled_n = b->cancelled_n;
     }
+    counter_add(&counters->out, run->sel.n);
     counter_add(&counters->cycles, clock_cycles() - from);
 }
 
@@ -189,6 +190,7 @@ static bool run_output(struct plan_run *run, const struct plan_node *node)
     if (push == PUSH_FULL) return false;
     counter_add(&counters->calls, 1);
     counter_add(&counters->in, run->sel.n);
+    counter_add(&counters->out, run->sel.n);
     counter_add(&counters->hits, run->sel.n);
     return true;
 }

@@ -59,6 +59,8 @@ struct plan_input {
 
 struct plan_codec_use { /* for the monitoring API */
     slice id, name;
+    uint32_t of;  /* which input or output it belongs to */
+    bool decodes; /* of an input */
 };
 
 struct plan {
@@ -68,6 +70,8 @@ struct plan {
     struct plan_filter *filter;
     struct plan_output *output;
     uint32_t input_n, filter_n, output_n;
+    struct plan_codec_use *codec;
+    uint32_t codec_n;
     size_t state_bytes;
     bool serial; /* some filter keeps state across all events: one shard only */
     bool ecs;
@@ -85,7 +89,7 @@ void plan_free(struct plan *plan);
 
 /* One node's numbers on one shard. */
 struct node_counters {
-    struct counter calls, in, hits, cycles;
+    struct counter calls, in, out, hits, cycles;
 };
 
 struct plan_state {

@@ -156,6 +156,17 @@ void datagrams_start(struct datagrams *d, struct worker *worker,
     arm(d);
 }
 
+void datagrams_move(struct datagrams *d, struct worker *worker, const void *old_cfg,
+                    const void *new_cfg)
+{
+    worker_adopt_intake(worker, d->worker, &d->intake);
+    d->worker = worker;
+    for (uint32_t i = 0; i < SENDERS_MAX; i++) {
+        stamp_move(&d->sender[i].stamp, old_cfg, new_cfg);
+        d->sender[i].serial = 0;
+    }
+}
+
 void datagrams_stop(struct datagrams *d)
 {
     d->stopping = true;

@@ -57,6 +57,9 @@ struct datagrams {
 
 void datagrams_start(struct datagrams *d, struct worker *worker,
                      const struct datagrams_config *config);
+/* A reload: the same socket, for another worker of the shard and an equal configuration. */
+void datagrams_move(struct datagrams *d, struct worker *worker, const void *old_cfg,
+                    const void *new_cfg);
 void datagrams_stop(struct datagrams *d);
 /* true when nothing refers to it any more; the worker may be gone. */
 bool datagrams_stopped(struct datagrams *d);

@@ -218,6 +218,13 @@ void server_start(struct server *s, struct worker *worker, const struct server_c
     accept_arm(s);
 }
 
+void server_move(struct server *s, struct worker *worker, struct tls_context *tls)
+{
+    worker_adopt_intake(worker, s->worker, &s->intake);
+    s->worker = worker;
+    s->tls = tls;
+}
+
 void server_stop(struct server *s)
 {
     if (s->stopping) return;

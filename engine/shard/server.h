@@ -79,6 +79,8 @@ struct server_config {
 };
 
 void server_start(struct server *s, struct worker *worker, const struct server_config *config);
+/* A reload: the same connections, for another worker of the shard. */
+void server_move(struct server *s, struct worker *worker, struct tls_context *tls);
 /* A connection made otherwise (client mode); takes fd. NULL when there are too many. */
 struct conn *server_adopt(struct server *s, int fd, const struct sockaddr_storage *peer);
 /* No new connections; what is there is read to its end, then closed. */

@@ -25,6 +25,15 @@ void stamp_clear(struct stamp *s)
     s->serial = 0;
 }
 
+void stamp_move(struct stamp *s, const void *old_cfg, const void *new_cfg)
+{
+    for (uint32_t i = 0; i < s->field_n; i++) {
+        ptrdiff_t at = (const char *)s->field[i].ref - (const char *)old_cfg;
+        s->field[i].ref = (const struct fieldref *)((const char *)new_cfg + at);
+    }
+    s->serial = 0;
+}
+
 void stamp_fini(struct stamp *s)
 {
     stamp_clear(s);

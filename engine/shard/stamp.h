@@ -27,6 +27,8 @@ struct stamp {
 /* A stamp starts zeroed. Bytes of strings are copied; ref must outlive the stamp. */
 void stamp_add(struct stamp *s, const struct fieldref *ref, struct value val);
 void stamp_clear(struct stamp *s);
+/* A reload: references into the old configuration become those at the same place of the new. */
+void stamp_move(struct stamp *s, const void *old_cfg, const void *new_cfg);
 void stamp_fini(struct stamp *s);
 /* For events [from, b->n); `serial` is the worker's batch_serial, or another number that tells
  * batches apart. */

@@ -106,10 +106,22 @@ void worker_free(struct worker *w)
     free(w);
 }
 
+/* Keeps count of the intakes that are held back, and of the time in which there are any. */
+static void intake_hold(struct worker *w, struct intake *intake, bool held)
+{
+    if (intake->stopped == held) return;
+    intake->stopped = held;
+    if (held && w->stopped_n++ == 0) w->stopped_since_ns = w->shard->now_mono_ns;
+    if (!held && w->stopped_n > 0 && --w->stopped_n == 0)
+        counter_add(&w->counters.blocked_ns,
+                    (uint64_t)(w->shard->now_mono_ns - w->stopped_since_ns));
+}
+
 void worker_add_intake(struct worker *w, struct intake *intake)
 {
     ASSERT(w->intake_n < WORKER_INTAKES_MAX);
     w->intake[w->intake_n++] = intake;
+    if (intake->stopped && w->stopped_n++ == 0) w->stopped_since_ns = w->shard->now_mono_ns;
     if (w->starting_events == NULL) return;
     intake->events = w->starting_events;
     intake->bytes = w->starting_bytes;
@@ -137,6 +149,9 @@ void worker_remove_intake(struct worker *w, struct intake *intake)
 {
     for (uint32_t i = 0; i < w->intake_n; i++)
         if (w->intake[i] == intake) {
+            bool stopped = intake->stopped;
+            intake_hold(w, intake, false);
+            intake->stopped = stopped; /* for the worker that adopts it */
             w->intake[i] = w->intake[--w->intake_n];
             return;
         }
@@ -154,7 +169,7 @@ bool worker_may_read(struct worker *w, struct intake *intake, const struct ack_w
     if (intake->credit_bytes > 0 && (window == NULL || !ack_window_full(window)) && has_room(w))
         return true;
     if (!intake->stopped) {
-        intake->stopped = true;
+        intake_hold(w, intake, true);
         if (w->parked_n >= WORKER_PARKED_MAX) counter_add(&w->counters.parked_hits, 1);
         if (!pages_room(&w->shard->pool, WORKER_ROOM_BYTES)) {
             counter_add(&w->counters.room_hits, 1);
@@ -252,7 +267,7 @@ static void resume_intakes(struct worker *w)
     for (uint32_t i = 0; i < w->intake_n; i++) {
         struct intake *intake = w->intake[i];
         if (!intake->stopped || !intake_ready(intake)) continue;
-        intake->stopped = false;
+        intake_hold(w, intake, false);
         intake->resume(intake); /* may stop again at once */
     }
 }
@@ -275,6 +290,11 @@ void worker_poll(struct worker *w)
             o->ops->tick(plan_output_state(w->state, i), o->cfg, w->shard->now_mono_ns);
     }
     if (w->head != NULL) run_queue(w);
+    if (w->stopped_n > 0) {
+        int64_t now_ns = w->shard->now_mono_ns;
+        counter_add(&w->counters.blocked_ns, (uint64_t)(now_ns - w->stopped_since_ns));
+        w->stopped_since_ns = now_ns;
+    }
     resume_intakes(w);
 }
 

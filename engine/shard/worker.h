@@ -23,6 +23,7 @@
 
 struct worker_counters {
     struct counter events_in, bytes_in, batches, parked, parked_hits, room_hits;
+    struct counter blocked_ns; /* time in which some input was held back */
 };
 
 struct worker {
@@ -38,7 +39,9 @@ struct worker {
     uint32_t intake_n;
     bool last_tick_done; /* draining: filters have given up what they kept */
     bool running;        /* inside plan_step: batches may not be stepped recursively */
-    bool paused;         /* a reload: nothing is taken in until the old batches are delivered */
+    uint32_t stopped_n;  /* intakes that are held back */
+    int64_t stopped_since_ns;
+    bool paused; /* a reload: nothing is taken in until the old batches are delivered */
     struct counter *starting_events, *starting_bytes; /* of the input being started, for intakes */
     struct lane *lanes;                               /* of the outputs, for the monitoring API */
     struct timer tick;
