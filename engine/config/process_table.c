@@ -22,7 +22,8 @@ static const char *const buffer_types[] = {"heap", "direct", NULL};
 const struct process_setting process_setting_table[] = {
     {"node.name", PROCESS_STRING, NULL, 0, NULL, 0, 0,
      "Name of this node; by default the host's name."},
-    {"allow_superuser", PROCESS_BOOL, "false", 0, NULL, 0, 0, "Allow running as root."},
+    {"allow_superuser", PROCESS_BOOL, "false", 0, NULL, 0, 0,
+     "`false` forbids running as root when it is written; without it root is allowed."},
 
     {"path.config", PROCESS_STRING, NULL, P | OPT, NULL, 0, 0,
      "Pipeline configuration: a file, a folder or a glob."},
@@ -58,8 +59,8 @@ const struct process_setting process_setting_table[] = {
      "Threads that filter and encode; by default one per CPU."},
     {"pipeline.batch.size", PROCESS_INT, "125", P, NULL, POSITIVE,
      "Events a worker collects before filtering."},
-    {"pipeline.batch.delay", PROCESS_MS, "50", P, NULL, 0, 0,
-     "Milliseconds to wait for a batch to fill."},
+    {"pipeline.batch.delay", PROCESS_MS, "50", P | JVM, NULL, 0, 0,
+     "Batches never wait to be filled."},
     {"pipeline.ordered", PROCESS_CHOICE, "auto", P, ordered, 0, 0,
      "Keep the order of events; auto: when pipeline.workers was set to 1."},
     {"pipeline.ecs_compatibility", PROCESS_CHOICE, "v8", P, ecs, 0, 0, "Field naming of plugins."},
@@ -82,8 +83,8 @@ const struct process_setting process_setting_table[] = {
      0, "Batch sampling."},
     {"metric.collect", PROCESS_BOOL, "true", P, NULL, 0, 0, "Collect metrics."},
 
-    {"queue.type", PROCESS_CHOICE, "memory", P, queue_types, 0, 0,
-     "Where events wait for workers."},
+    {"queue.type", PROCESS_CHOICE, "memory", P | NOT, queue_types, 0, 0,
+     "Only memory: there is no queue on disk, sources are acknowledged after delivery."},
     {"queue.page_capacity", PROCESS_BYTES, "64mb", P, NULL, POSITIVE, "Size of a queue file."},
     {"queue.max_bytes", PROCESS_BYTES, "1024mb", P, NULL, POSITIVE,
      "Size of the whole queue; a full one is backpressure."},
@@ -100,8 +101,8 @@ const struct process_setting process_setting_table[] = {
     {"queue.compression", PROCESS_CHOICE, "none", P, compressions, 0, 0,
      "Compression of queue records."},
 
-    {"dead_letter_queue.enable", PROCESS_BOOL, "false", P, NULL, 0, 0,
-     "Keep events that outputs refuse."},
+    {"dead_letter_queue.enable", PROCESS_BOOL, "false", P | NOT, NULL, 0, 0,
+     "Events that outputs refuse are logged and counted."},
     {"dead_letter_queue.max_bytes", PROCESS_BYTES, "1024mb", P, NULL, POSITIVE,
      "Size of the dead letter queue."},
     {"dead_letter_queue.flush_interval", PROCESS_MS, "5000", P, NULL, 1000, INT64_MAX,

@@ -32,7 +32,10 @@ static void add_cell(struct buf *out, const char *text)
 {
     for (; text != NULL && *text != '\0'; text++) {
         if (*text == '|') buf_add_byte(out, '\\');
-        buf_add_byte(out, *text == '\n' ? ' ' : *text);
+        if (*text == '\n')
+            buf_add_cstr(out, "\\n");
+        else
+            buf_add_byte(out, *text);
     }
 }
 

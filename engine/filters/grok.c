@@ -15,6 +15,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
 #include "engine/plan/common_options.h"
+#include "engine/plan/grok_report.h"
 #include "engine/plan/pattern_dict.h"
 #include "parsers/text/ruby_number.h"
 
@@ -291,6 +292,23 @@ static void grok_stats(const void *state, const void *config, struct buf *out)
     buf_add_byte(out, '}');
 }
 
+static void grok_explain(const void *config, slice sample, struct buf *out)
+{
+    const struct grok_cfg *cfg = config;
+    for (uint32_t i = 0; i < cfg->field_n; i++) {
+        const struct grok_field *field = &cfg->field[i];
+        const struct config_value *v = &cfg->match.at[i].val;
+        if (field->set == NULL) continue;
+        slice *texts = calloc(field->patterns, sizeof(*texts));
+        ASSERT(texts != NULL);
+        for (uint32_t k = 0; k < field->patterns; k++)
+            texts[k] = v->type == CONFIG_LIST ? v->u.list[k].text : v->text;
+        buf_printf(out, "field %.*s\n", SLICE_FMT(field->name));
+        grok_report(field->set, texts, sample, out);
+        free(texts);
+    }
+}
+
 /* ---- compiling: fields ---------------------------------------------------------------- */
 
 static uint32_t match_limit(struct compiler *c, const struct grok_cfg *cfg, uint32_t patterns)
@@ -473,4 +491,5 @@ const struct filter_ops filter_grok = {
     .apply = grok_apply,
     .stop = grok_stop,
     .stats = grok_stats,
+    .explain = grok_explain,
 };

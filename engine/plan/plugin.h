@@ -56,6 +56,9 @@ struct filter_ops {
      * shard from the API's thread while the shard runs: read counters only, and give the same keys
      * in the same order every time; whole numbers of the shards are added up. */
     void (*stats)(const void *state, const void *cfg, struct buf *out);
+    /* Writes for people how the compiled filter works, and how it does on lines of sample text
+     * when that is not empty. May be NULL. Control thread. */
+    void (*explain)(const void *cfg, slice sample, struct buf *out);
 };
 
 /* ---- codecs ------------------------------------------------------------- */

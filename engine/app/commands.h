@@ -1,0 +1,18 @@
+/*
+ * commands.h - what spate does besides running: printing its documentation, explaining patterns.
+ *
+ * Control thread; texts of argv. Output goes to stdout, complaints to stderr.
+ */
+#ifndef ENGINE_APP_COMMANDS_H
+#define ENGINE_APP_COMMANDS_H
+#include <stdbool.h>
+
+/* Whether argv asks for one of them; then it was done and *code is the exit code. */
+bool commands_run(int argc, char **argv, int *code);
+
+/* --docs: docs/plugins.md, made from the tables that the configuration is read with. */
+int docs_main(void);
+/* grok explain: see grok_explain.c. `argv` begins behind these two words. */
+int grok_explain_main(int argc, char **argv);
+
+#endif
