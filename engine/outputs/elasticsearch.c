@@ -256,6 +256,9 @@ static err open_output(void *shared, const void *cfg, struct output *self, uint3
     ASSERT(s->multi != NULL);
     make_lanes(s, shards);
     make_transfers(s);
+    if (s->cfg->dlq_enabled)
+        log_warn(s->logger, "documents that the server refuses are counted and logged; this output "
+                            "does not write them to the dead letter queue");
     err e = start_thread(s);
     if (e != ERR_OK) close_output(s, cfg);
     return e;
