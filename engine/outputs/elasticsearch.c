@@ -23,6 +23,12 @@ static bool server_known(struct es_state *s)
     return s->server != 0;
 }
 
+/* The lane's share of spate.memory_bytes; a little late is as good. */
+static size_t wire_bytes_max(const struct es_state *s)
+{
+    return atomic_load_explicit(&s->shard->lane_bytes_max, memory_order_relaxed);
+}
+
 static bool may_open(const struct es_state *s)
 {
     return s->free != NULL || s->lane->all_n < ES_REQUESTS_MAX;
@@ -100,7 +106,7 @@ static enum push push(void *state, const void *cfg, struct batch *b, const struc
     (void)cfg;
     struct es_state *s = state;
     if (!server_known(s)) return PUSH_FULL;
-    if ((s->open == NULL && !may_open(s)) || (s->out_bytes > ES_WIRE_BYTES_MAX && s->out_n > 0)) {
+    if ((s->open == NULL && !may_open(s)) || (s->out_bytes > wire_bytes_max(s) && s->out_n > 0)) {
         counter_add(&s->lane->counters.full_hits, 1);
         return PUSH_FULL;
     }
@@ -250,6 +256,9 @@ static err open_output(void *shared, const void *cfg, struct output *self, uint3
     ASSERT(s->multi != NULL);
     make_lanes(s, shards);
     make_transfers(s);
+    if (s->cfg->dlq_enabled)
+        log_warn(s->logger, "documents that the server refuses are counted and logged; this output "
+                            "does not write them to the dead letter queue");
     err e = start_thread(s);
     if (e != ERR_OK) close_output(s, cfg);
     return e;

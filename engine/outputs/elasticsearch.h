@@ -31,8 +31,6 @@
 #define ES_PART_BYTES_MAX (20u * 1024 * 1024)
 /* Requests of a shard that are sealed and not settled; the next batch has to wait then. */
 #define ES_REQUESTS_MAX 16u
-/* Wire bytes of a shard that are sealed and not settled, whatever the number of requests. */
-#define ES_WIRE_BYTES_MAX (64u * 1024 * 1024)
 /* Requests of a shard under way at the same time; 1 when the pipeline is to keep its order. */
 #define ES_FLYING_MAX 4u
 /* How long the first event of a body waits for company. */

@@ -262,13 +262,18 @@ static void compile_paths(struct es_cfg *cfg, struct compiler *c)
     cfg->proxy = o->proxy.n > 0 ? es_keep(c, o->proxy) : "";
 }
 
+static bool has_line_break(slice text)
+{
+    return slice_find_byte(text, '\n') >= 0 || slice_find_byte(text, '\r') >= 0;
+}
+
 static err compile_headers(struct es_cfg *cfg, struct compiler *c)
 {
     struct config_hash h = cfg->opt.custom_headers;
     cfg->header = heap_alloc(c->heap, (h.n + 1) * sizeof(*cfg->header));
     for (uint32_t i = 0; i < h.n; i++) {
         slice name = h.at[i].key.text, value = h.at[i].val.text;
-        if (memchr(name.p, '\n', name.n) != NULL || memchr(value.p, '\n', value.n) != NULL) {
+        if (has_line_break(name) || has_line_break(value)) {
             compile_error(c, "custom_headers", "texts of one line", "a header with a line break");
             return ERR_CONFIG;
         }
