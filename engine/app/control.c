@@ -162,6 +162,8 @@ static struct wanted_set *read_set(struct control *c)
         diag_print(&diag, &text);
         log_error("agent", "cannot read the list of pipelines:\n%s", buf_cstr(&text));
         buf_fini(&text);
+        wanted_drop(set);
+        set = NULL;
     }
     diag_fini(&diag);
     return set;

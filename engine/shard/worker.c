@@ -127,6 +127,15 @@ void worker_add_intake(struct worker *w, struct intake *intake)
     intake->bytes = w->starting_bytes;
 }
 
+void worker_forget_intakes(struct worker *w, const void *state, size_t size)
+{
+    for (uint32_t i = w->intake_n; i-- > 0;) {
+        uintptr_t at = (uintptr_t)w->intake[i];
+        if (at >= (uintptr_t)state && at < (uintptr_t)state + size)
+            worker_remove_intake(w, w->intake[i]);
+    }
+}
+
 void worker_adopt_intake(struct worker *to, struct worker *from, struct intake *intake)
 {
     ASSERT(to->shard == from->shard);

@@ -60,7 +60,7 @@ def test_test_and_exit(tmp_path):
 
 def test_a_finished_input_ends_the_process(tmp_path):
     code, out, err = run("-e", GOOD, *quiet(tmp_path))
-    assert code == 0 and out.count('"hi"') == 3
+    assert code == 0 and out.count('"message":"hi"') == 3
     assert out.count("\n") == 3, "the log must not mix with events on stdout"
     assert "pipeline main started" in err
 
