@@ -223,6 +223,24 @@ struct event_totals pipeline_totals(const struct pipeline *p)
     return t;
 }
 
+uint64_t pipeline_parked(const struct pipeline *p)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < p->shard_n; i++)
+        if (p->on[i].worker != NULL) sum += counter_read(&p->on[i].worker->counters.parked);
+    return sum;
+}
+
+uint64_t pipeline_in_flight(const struct pipeline *p)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < p->shard_n; i++)
+        for (const struct lane *lane = p->on[i].worker == NULL ? NULL : p->on[i].worker->lanes;
+             lane != NULL; lane = lane->next)
+            sum += counter_read(&lane->depth);
+    return sum;
+}
+
 void engine_remember(struct engine *engine, const struct pipeline *p)
 {
     struct event_totals t = pipeline_totals(p), *past = &engine->past;

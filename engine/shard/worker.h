@@ -23,7 +23,8 @@
 
 struct worker_counters {
     struct counter events_in, bytes_in, batches, parked, parked_hits, room_hits;
-    struct counter blocked_ns; /* time in which some input was held back */
+    struct counter blocked_ns;      /* time in which some input was held back */
+    struct counter unsettled_bytes; /* taken in and not yet delivered: credit that is out */
 };
 
 struct worker {

@@ -1,5 +1,8 @@
 """Stopping: what was accepted is delivered, the process ends in time, and its port is free again."""
+import os
 import signal
+import socket
+import tempfile
 import threading
 import time
 
@@ -132,3 +135,19 @@ def test_status_on_sigusr2(spate):
     harness.wait_for(lambda: "credit" in engine.log(), what="the status")
     assert "shard 0:" in engine.log() and "pipeline main on shard 0" in engine.log()
     engine.stop()
+
+
+def test_systemd_is_told(spate):
+    """READY when the ports are open, RELOADING and READY around SIGHUP, STOPPING at the end."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(os.path.join(folder, "notify"))
+        notify.settimeout(20 * harness.PATIENCE)
+        engine = spate("input { tcp { port => @P1@ } } output { null { } }", ports=1, tcp=["P1"],
+                       env={"NOTIFY_SOCKET": os.path.join(folder, "notify")})
+        assert notify.recv(200) == b"READY=1"
+        engine.process.send_signal(signal.SIGHUP)
+        assert notify.recv(200).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+        assert notify.recv(200) == b"READY=1"
+        engine.process.send_signal(signal.SIGTERM)
+        assert notify.recv(200) == b"STOPPING=1"
+        engine.stop()
