@@ -195,7 +195,9 @@ static void tend_retired(struct engine *engine)
     for (uint32_t i = engine->retired_n; i-- > 0;) {
         struct pipeline *p = engine->retired[i];
         if (!pipeline_drain(p, clock_mono_ns())) continue;
+        pthread_mutex_lock(&engine->view);
         engine->retired[i] = engine->retired[--engine->retired_n];
+        pthread_mutex_unlock(&engine->view);
         pipeline_close(p);
     }
 }

@@ -47,8 +47,6 @@ static void *shard_main(void *arg)
     es->running = true;
     sem_post(&s->ready); /* `s` is gone from here on */
     shard_run(&es->shard);
-    shard_fini(&es->shard);
-    io_free(io);
     return NULL;
 }
 
@@ -138,6 +136,10 @@ void engine_stop(struct engine *engine)
     for (uint32_t i = 0; i < engine->shard_n; i++) {
         shard_call(&engine->shard[i].shard, stop_shard, NULL);
         pthread_join(engine->shard[i].thread, NULL);
+        /* Not on the shard's thread: shard_call may still be ringing its bell when it ends. */
+        struct io *io = engine->shard[i].shard.io;
+        shard_fini(&engine->shard[i].shard);
+        io_free(io);
     }
     free(engine->shard);
     close(engine->event_fd);

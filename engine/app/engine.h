@@ -1,9 +1,9 @@
 /*
  * engine.h - the process: shards with their threads, pipelines, and the control thread's calls.
  *
- * `pipeline` is changed by the control thread only, under `view`, which the monitoring API holds
- * while it reads. No shard ever takes `view`, so holding it across shard_call is safe; `lock` is
- * taken by shards and never held across one.
+ * `pipeline` and `retired` are changed by the control thread only, under `view`, which the
+ * monitoring API holds while it reads. No shard ever takes `view`, so holding it across shard_call
+ * is safe; `lock` is taken by shards and never held across one.
  */
 #ifndef ENGINE_APP_ENGINE_H
 #define ENGINE_APP_ENGINE_H
