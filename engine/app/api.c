@@ -16,6 +16,8 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 
+#define API_LINGER_NS (2 * NS_PER_SEC)
+
 /* ---- connections ------------------------------------------------------------------------ */
 
 static void connection_close(struct api_connection *c)
@@ -153,6 +155,7 @@ static bool handle_next(struct api *api, struct api_connection *c)
 
 static void connection_read(struct api *api, struct api_connection *c)
 {
+    if (c->lingering) c->in.n = 0; /* what comes after the last answer is not looked at */
     buf_room(&c->in, 8192);
     ssize_t n = recv(c->fd, buf_end(&c->in), 8192, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -160,6 +163,7 @@ static void connection_read(struct api *api, struct api_connection *c)
         connection_close(c);
         return;
     }
+    if (c->lingering) return;
     c->in.n += (size_t)n;
     c->last_ns = clock_mono_ns();
     while (c->out.n - c->sent < API_BODY_BYTES_MAX && handle_next(api, c)) continue;
@@ -180,7 +184,11 @@ static void connection_write(struct api *api, struct api_connection *c)
         c->out.n = c->sent = 0;
         handle_next(api, c); /* pipelined requests that waited for room */
     }
-    if (c->fd >= 0 && c->closing && c->sent == c->out.n) connection_close(c);
+    if (c->fd < 0 || !c->closing || c->lingering || c->sent < c->out.n) return;
+    /* Closing with bytes unread resets the connection, and the answer may be lost with it: wait
+     * for the peer to close (RFC 9112, section 9.6). */
+    shutdown(c->fd, SHUT_WR);
+    c->lingering = true;
 }
 
 /* ---- the thread ---------------------------------------------------------------------------- */
@@ -201,7 +209,8 @@ static void turn(struct api *api, struct pollfd *fds)
         if (c->fd < 0 || fds[2 + i].fd != c->fd) continue;
         if (got & (POLLIN | POLLHUP | POLLERR)) connection_read(api, c);
         if (c->fd >= 0) connection_write(api, c);
-        if (c->fd >= 0 && now_ns - c->last_ns > API_IDLE_NS) connection_close(c);
+        int64_t patience_ns = c->lingering ? API_LINGER_NS : API_IDLE_NS;
+        if (c->fd >= 0 && now_ns - c->last_ns > patience_ns) connection_close(c);
     }
     if (fds[1].revents & POLLIN) connection_accept(api);
 }

@@ -20,7 +20,7 @@ struct api_connection {
     struct buf in, out;
     size_t sent;
     int64_t last_ns;
-    bool closing, continued;
+    bool closing, lingering, continued;
 };
 
 struct api {

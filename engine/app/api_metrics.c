@@ -89,6 +89,7 @@ static double read_blocked(const struct pipeline *p, const struct event_totals *
 WORKER_READ(read_bytes, bytes_in)
 WORKER_READ(read_batches, batches)
 WORKER_READ(read_parked, parked)
+WORKER_READ(read_unsettled, unsettled_bytes)
 WORKER_READ(read_parked_hits, parked_hits)
 WORKER_READ(read_room_hits, room_hits)
 
@@ -134,6 +135,8 @@ static const struct pipeline_metric pipeline_metrics[] = {
     {"spate_batches_total", "counter", "Batches run.", read_batches},
     {"spate_batches_parked", "gauge", "Batches that wait for an output or a slow filter.",
      read_parked},
+    {"spate_unsettled_bytes", "gauge", "Bytes taken in whose delivery is not settled yet.",
+     read_unsettled},
     {"spate_parked_limit_hits_total", "counter", "Inputs held back because batches wait.",
      read_parked_hits},
     {"spate_memory_limit_hits_total", "counter", "Inputs held back for lack of memory.",

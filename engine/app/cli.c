@@ -114,6 +114,8 @@ int cli_main(int argc, char **argv)
         printf("spate %s\n", SPATE_VERSION);
     else if (e == ERR_OK)
         code = with_settings(&flags, s, set);
+    else
+        wanted_drop(set);
     heap_fini(&heap);
     return code;
 }

@@ -17,6 +17,7 @@
 #include "engine/base/log.h"
 
 #define SERVE_POLL_NS NS_PER_SEC
+#define STALL_LOG_NS (5 * NS_PER_SEC)
 #define RETIRED_POLL_NS (50 * NS_PER_MS)
 
 /* ---- one pipeline -------------------------------------------------------------------- */
@@ -162,6 +163,8 @@ static struct wanted_set *read_set(struct control *c)
         diag_print(&diag, &text);
         log_error("agent", "cannot read the list of pipelines:\n%s", buf_cstr(&text));
         buf_fini(&text);
+        wanted_drop(set);
+        set = NULL;
     }
     diag_fini(&diag);
     return set;
@@ -192,7 +195,9 @@ static void tend_retired(struct engine *engine)
     for (uint32_t i = engine->retired_n; i-- > 0;) {
         struct pipeline *p = engine->retired[i];
         if (!pipeline_drain(p, clock_mono_ns())) continue;
+        pthread_mutex_lock(&engine->view);
         engine->retired[i] = engine->retired[--engine->retired_n];
+        pthread_mutex_unlock(&engine->view);
         pipeline_close(p);
     }
 }
@@ -239,9 +244,19 @@ static void serve(struct control *c)
     }
 }
 
+/* Says every few seconds that, and for what, it still waits. */
 static void drain_one(struct pipeline *p, int64_t deadline_ns)
 {
-    if (pipeline_drain(p, deadline_ns)) return;
+    for (;;) {
+        int64_t say_ns = clock_mono_ns() + STALL_LOG_NS;
+        if (pipeline_drain(p, say_ns < deadline_ns ? say_ns : deadline_ns)) return;
+        if (clock_mono_ns() >= deadline_ns) break;
+        log_warn("runner",
+                 "pipeline %s still has undelivered events: %llu batches wait for an output, %llu "
+                 "requests are on their way",
+                 p->plan->pipeline_id, (unsigned long long)pipeline_parked(p),
+                 (unsigned long long)pipeline_in_flight(p));
+    }
     log_warn("runner",
              "pipeline %s: not everything was delivered within the shutdown timeout; what was not "
              "is not acknowledged",
@@ -261,9 +276,8 @@ static void shut_down(struct control *c)
     if (c->api != NULL) api_stop(c->api);
     while (engine->retired_n > 0) pipeline_close(engine->retired[--engine->retired_n]);
     while (engine->pipeline_n > 0) {
-        struct pipeline *p = engine->pipeline[engine->pipeline_n - 1];
-        engine_remove(engine, engine->pipeline_n - 1);
-        pipeline_close(p);
+        /* Nobody looks at engine->pipeline any more. */
+        pipeline_close(engine->pipeline[--engine->pipeline_n]);
     }
 }
 

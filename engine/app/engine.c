@@ -47,8 +47,6 @@ static void *shard_main(void *arg)
     es->running = true;
     sem_post(&s->ready); /* `s` is gone from here on */
     shard_run(&es->shard);
-    shard_fini(&es->shard);
-    io_free(io);
     return NULL;
 }
 
@@ -138,6 +136,10 @@ void engine_stop(struct engine *engine)
     for (uint32_t i = 0; i < engine->shard_n; i++) {
         shard_call(&engine->shard[i].shard, stop_shard, NULL);
         pthread_join(engine->shard[i].thread, NULL);
+        /* Not on the shard's thread: shard_call may still be ringing its bell when it ends. */
+        struct io *io = engine->shard[i].shard.io;
+        shard_fini(&engine->shard[i].shard);
+        io_free(io);
     }
     free(engine->shard);
     close(engine->event_fd);
@@ -221,6 +223,24 @@ struct event_totals pipeline_totals(const struct pipeline *p)
     }
     t.busy_ns = (int64_t)((double)cycles / clock_cycles_per_sec() * 1e9);
     return t;
+}
+
+uint64_t pipeline_parked(const struct pipeline *p)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < p->shard_n; i++)
+        if (p->on[i].worker != NULL) sum += counter_read(&p->on[i].worker->counters.parked);
+    return sum;
+}
+
+uint64_t pipeline_in_flight(const struct pipeline *p)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < p->shard_n; i++)
+        for (const struct lane *lane = p->on[i].worker == NULL ? NULL : p->on[i].worker->lanes;
+             lane != NULL; lane = lane->next)
+            sum += counter_read(&lane->depth);
+    return sum;
 }
 
 void engine_remember(struct engine *engine, const struct pipeline *p)

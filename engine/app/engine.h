@@ -1,9 +1,9 @@
 /*
  * engine.h - the process: shards with their threads, pipelines, and the control thread's calls.
  *
- * `pipeline` is changed by the control thread only, under `view`, which the monitoring API holds
- * while it reads. No shard ever takes `view`, so holding it across shard_call is safe; `lock` is
- * taken by shards and never held across one.
+ * `pipeline` and `retired` are changed by the control thread only, under `view`, which the
+ * monitoring API holds while it reads. No shard ever takes `view`, so holding it across shard_call
+ * is safe; `lock` is taken by shards and never held across one.
  */
 #ifndef ENGINE_APP_ENGINE_H
 #define ENGINE_APP_ENGINE_H
@@ -72,6 +72,9 @@ void engine_remember(struct engine *engine, const struct pipeline *p);
 /* Shares the outputs' part of memory_bytes out between all lanes. */
 void engine_share_memory(struct engine *engine);
 
+/* Batches that wait, and requests whose outcome is not known, on all shards. */
+uint64_t pipeline_parked(const struct pipeline *p);
+uint64_t pipeline_in_flight(const struct pipeline *p);
 /* What a pipeline has counted so far. */
 struct event_totals pipeline_totals(const struct pipeline *p);
 

@@ -229,6 +229,8 @@ static void input_free_on(struct pipeline *p, uint32_t at, void *arg)
         t->ok = false;
         return;
     }
+    if (p->on[at].worker != NULL)
+        worker_forget_intakes(p->on[at].worker, state, in->ops->state_size);
     free(state);
     p->on[at].input_state[t->i] = NULL;
 }

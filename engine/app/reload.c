@@ -232,11 +232,9 @@ static void commit(struct replacing *r, uint32_t index, bool drained)
     engine_remember(r->engine, r->old);
     r->new->reloads = r->old->reloads;
     r->engine->pipeline[index] = r->new;
+    if (!drained) r->engine->retired[r->engine->retired_n++] = r->old;
     pthread_mutex_unlock(&r->engine->view);
-    if (drained)
-        pipeline_close(r->old);
-    else
-        r->engine->retired[r->engine->retired_n++] = r->old;
+    if (drained) pipeline_close(r->old);
 }
 
 /* Moves everything over; what is left to do depends on whether old inputs had to end. */

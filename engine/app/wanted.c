@@ -80,10 +80,7 @@ err wanted_read(const struct process_settings *base, const char *path_settings,
                    "pipelines.yml (see spate --help)");
         e = ERR_CONFIG;
     }
-    if (e == ERR_OK)
-        *out = set;
-    else
-        wanted_drop(set);
+    *out = set;
     return e;
 }
 

@@ -23,7 +23,8 @@ struct wanted_set {
     uint32_t users; /* plans, and whoever reads it now */
 };
 
-/* The set has one user, the caller. ERR_CONFIG after reporting. `path_settings` may be NULL. */
+/* The set has one user, the caller, who drops it in any case, but not before the messages have
+ * been printed: they point into it. ERR_CONFIG after reporting. `path_settings` may be NULL. */
 err wanted_read(const struct process_settings *base, const char *path_settings,
                 struct wanted_set **out, struct diag *diag) MUST_USE;
 void wanted_drop(struct wanted_set *set);

@@ -127,6 +127,15 @@ void worker_add_intake(struct worker *w, struct intake *intake)
     intake->bytes = w->starting_bytes;
 }
 
+void worker_forget_intakes(struct worker *w, const void *state, size_t size)
+{
+    for (uint32_t i = w->intake_n; i-- > 0;) {
+        uintptr_t at = (uintptr_t)w->intake[i];
+        if (at >= (uintptr_t)state && at < (uintptr_t)state + size)
+            worker_remove_intake(w, w->intake[i]);
+    }
+}
+
 void worker_adopt_intake(struct worker *to, struct worker *from, struct intake *intake)
 {
     ASSERT(to->shard == from->shard);
@@ -261,6 +270,14 @@ static void run_queue(struct worker *w)
     counter_set(&w->counters.parked, w->parked_n);
 }
 
+static void publish_credit(struct worker *w)
+{
+    int64_t out_bytes = 0;
+    for (uint32_t i = 0; i < w->intake_n; i++)
+        out_bytes += w->intake[i]->window_bytes - w->intake[i]->credit_bytes;
+    counter_set(&w->counters.unsettled_bytes, out_bytes < 0 ? 0 : (uint64_t)out_bytes);
+}
+
 static void resume_intakes(struct worker *w)
 {
     if (!has_room(w)) return;
@@ -290,6 +307,7 @@ void worker_poll(struct worker *w)
             o->ops->tick(plan_output_state(w->state, i), o->cfg, w->shard->now_mono_ns);
     }
     if (w->head != NULL) run_queue(w);
+    publish_credit(w);
     if (w->stopped_n > 0) {
         int64_t now_ns = w->shard->now_mono_ns;
         counter_add(&w->counters.blocked_ns, (uint64_t)(now_ns - w->stopped_since_ns));

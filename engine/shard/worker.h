@@ -23,7 +23,8 @@
 
 struct worker_counters {
     struct counter events_in, bytes_in, batches, parked, parked_hits, room_hits;
-    struct counter blocked_ns; /* time in which some input was held back */
+    struct counter blocked_ns;      /* time in which some input was held back */
+    struct counter unsettled_bytes; /* taken in and not yet delivered: credit that is out */
 };
 
 struct worker {
@@ -56,6 +57,9 @@ void worker_free(struct worker *w);
 /* Inputs register what worker_may_read is asked about. */
 void worker_add_intake(struct worker *w, struct intake *intake);
 void worker_remove_intake(struct worker *w, struct intake *intake);
+/* Forgets the intakes that lie in an input's state, which is about to be freed. Intakes elsewhere
+ * are removed by their input. */
+void worker_forget_intakes(struct worker *w, const void *state, size_t size);
 /* A reload moves an input: its intake leaves one worker for another of the same shard. */
 void worker_adopt_intake(struct worker *to, struct worker *from, struct intake *intake);
 /* May this input take more in now? If not, it is marked stopped and resume() will be called. */

@@ -1,5 +1,8 @@
 """Stopping: what was accepted is delivered, the process ends in time, and its port is free again."""
+import os
 import signal
+import socket
+import tempfile
 import threading
 import time
 
@@ -93,3 +96,58 @@ def test_beats_ack_means_delivered(spate, sink):
     assert client.acked(50) == 50
     assert es.stats()["unique"] == 50
     client.close()
+
+
+def test_second_sigint_leaves_at_once(spate, sink):
+    """With the cluster down a drain would last; a second Ctrl-C ends it with code 1."""
+    es = sink("--loss", "--down")
+    engine = spate(CONFIG, ports=1, tcp=["P1"], names={"ES": es.es})
+    harness.send_tcp(engine.port(), harness.numbered(100))
+    engine.process.send_signal(signal.SIGINT)
+    harness.wait_for(lambda: "SIGINT received. Shutting down" in engine.log(), what="the first signal's line")
+    time.sleep(0.5)
+    assert engine.process.poll() is None, "the drain waits for the cluster"
+    engine.process.send_signal(signal.SIGINT)
+    assert engine.wait(5) == 1
+    engine.check_log()
+    engine.process = None
+
+
+def test_shutdown_timeout(spate, sink):
+    """The drain ends with shutdown.timeout, says what that means, and the exit code stays 0."""
+    es = sink("--loss", "--down")
+    engine = spate(CONFIG, ports=1, tcp=["P1"], names={"ES": es.es}, args=["-S", "shutdown.timeout=1s"])
+    harness.send_tcp(engine.port(), harness.numbered(100))
+    harness.wait_for(lambda: engine.events()["in"] == 100, what="the events")
+    started = time.monotonic()
+    engine.process.send_signal(signal.SIGTERM)
+    assert engine.wait(20) == 0
+    assert time.monotonic() - started < 15 * harness.PATIENCE
+    assert "not everything was delivered" in engine.log()
+    engine.check_log()
+    engine.process = None
+
+
+def test_status_on_sigusr2(spate):
+    """SIGUSR2 writes what shards and pipelines are doing, and changes nothing."""
+    engine = spate("input { tcp { port => @P1@ } } output { null { } }", ports=1, tcp=["P1"])
+    engine.process.send_signal(signal.SIGUSR2)
+    harness.wait_for(lambda: "credit" in engine.log(), what="the status")
+    assert "shard 0:" in engine.log() and "pipeline main on shard 0" in engine.log()
+    engine.stop()
+
+
+def test_systemd_is_told(spate):
+    """READY when the ports are open, RELOADING and READY around SIGHUP, STOPPING at the end."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(os.path.join(folder, "notify"))
+        notify.settimeout(20 * harness.PATIENCE)
+        engine = spate("input { tcp { port => @P1@ } } output { null { } }", ports=1, tcp=["P1"],
+                       env={"NOTIFY_SOCKET": os.path.join(folder, "notify")})
+        assert notify.recv(200) == b"READY=1"
+        engine.process.send_signal(signal.SIGHUP)
+        assert notify.recv(200).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+        assert notify.recv(200) == b"READY=1"
+        engine.process.send_signal(signal.SIGTERM)
+        assert notify.recv(200) == b"STOPPING=1"
+        engine.stop()
