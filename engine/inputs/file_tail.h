@@ -53,6 +53,7 @@ struct file_tail_counters {
 struct file_tail {
     const struct file_tail_config *config;
     struct worker *worker;
+    struct shard *shard; /* outlives the worker */
     struct input *self;
     struct file_scout *scout;
     struct intake intake;
