@@ -572,8 +572,10 @@ static void place(struct file_tail *t, struct tail_file *f, const struct file_se
     f->done = read_before || seen->corrupt || (c->mode == FILE_READ && is_old(t, seen));
     if (read_before && c->scout.completed != FILE_COMPLETED_LOG)
         file_scout_complete(t->scout, f->path, f->dev, f->inode);
-    /* An empty file is about to be written. */
-    if (f->done || f->pos >= seen->size || is_old(t, seen)) return;
+    if (f->done || is_old(t, seen)) return;
+    /* An empty file is about to be written. A followed one is opened even so: what is written
+     * before it loses its name must be found. */
+    if (c->mode == FILE_READ && f->pos >= seen->size) return;
     if (c->mode == FILE_READ) t->left_n++;
     enqueue(t, f);
 }
