@@ -57,8 +57,8 @@ bool file_glob_match(slice pattern, slice name)
 {
     char p[PATH_MAX], n[NAME_MAX + 1];
     if (pattern.n >= sizeof(p) || name.n >= sizeof(n)) return false;
-    return fnmatch(slice_cstr(pattern, p, sizeof(p)), slice_cstr(name, n, sizeof(n)),
-                   FNM_PERIOD) == 0;
+    return fnmatch(slice_cstr(pattern, p, sizeof(p)), slice_cstr(name, n, sizeof(n)), FNM_PERIOD) ==
+           0;
 }
 
 /* The first {...}: its first byte and the matching brace; false when there is none. */

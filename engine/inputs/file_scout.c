@@ -121,8 +121,9 @@ static void discover(struct file_scout *s)
     for (uint32_t i = 0; i < s->config->path.n; i++) file_glob(&paths, s->config->path.at[i].text);
     file_paths_sort(&paths);
     if (paths.cut && !s->cut_told)
-        log_warn("inputs.file", "the patterns match more than %u files or are too deep; the rest "
-                                "is not watched",
+        log_warn("inputs.file",
+                 "the patterns match more than %u files or are too deep; the rest "
+                 "is not watched",
                  FILE_GLOB_PATHS_MAX);
     s->cut_told = paths.cut;
     struct file_known *made = calloc(paths.n + 1, sizeof(*made));
@@ -239,8 +240,7 @@ static void work(struct file_scout *s)
     s->save = (struct buf){0};
     s->jobs = s->jobs_last = NULL;
     pthread_mutex_unlock(&s->lock);
-    if (text.data != NULL &&
-        file_sincedb_save(s->config->sincedb, buf_slice(&text)) != ERR_OK)
+    if (text.data != NULL && file_sincedb_save(s->config->sincedb, buf_slice(&text)) != ERR_OK)
         log_error("inputs.file", "cannot save %s: %s", s->config->sincedb, strerror(errno));
     buf_fini(&text);
     while (job != NULL) {
@@ -268,7 +268,8 @@ static void *scout_main(void *arg)
             int64_t pause_ns = next_look_ns - clock_mono_ns();
             if (s->quiet || pause_ns > NS_PER_SEC) pause_ns = NS_PER_SEC;
             clock_gettime(CLOCK_MONOTONIC, &until);
-            int64_t at_ns = until.tv_sec * NS_PER_SEC + until.tv_nsec + (pause_ns > 0 ? pause_ns : 0);
+            int64_t at_ns =
+                until.tv_sec * NS_PER_SEC + until.tv_nsec + (pause_ns > 0 ? pause_ns : 0);
             until = (struct timespec){at_ns / NS_PER_SEC, at_ns % NS_PER_SEC};
             pthread_cond_timedwait(&s->wake, &s->lock, &until);
         }
@@ -290,8 +291,7 @@ err file_scout_start(struct file_scout *s, const struct file_scout_config *confi
                      struct shard *shard, void *owner,
                      void (*deliver)(struct message *message, struct shard *shard))
 {
-    *s = (struct file_scout){
-        .config = config, .shard = shard, .owner = owner, .deliver = deliver};
+    *s = (struct file_scout){.config = config, .shard = shard, .owner = owner, .deliver = deliver};
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -37,8 +37,7 @@ void file_sincedb_fini(struct file_sincedb *db);
 uint32_t file_sincedb_parse(struct file_sincedb *db, slice text, double now_s);
 /* NULL when the file is not known. */
 struct file_since *file_sincedb_find(const struct file_sincedb *db, uint64_t inode, dev_t dev);
-struct file_since *file_sincedb_add(struct file_sincedb *db, uint64_t inode, dev_t dev,
-                                    slice path);
+struct file_since *file_sincedb_add(struct file_sincedb *db, uint64_t inode, dev_t dev, slice path);
 void file_since_rename(struct file_since *since, slice path);
 /* Forgets what is not used and was last seen before the given time. */
 void file_sincedb_expire(struct file_sincedb *db, double before_s);

@@ -36,7 +36,7 @@ struct tail_file {
     int64_t last_data_ns, retry_ns;
     int fd;
     uint16_t epoch;
-    bool live;     /* feed and window are set up */
+    bool live; /* feed and window are set up */
     bool queued;
     bool blocked;  /* its window is full */
     bool starved;  /* too many files are open */
@@ -109,7 +109,7 @@ static void dequeue_first(struct file_tail *t)
 
 static void kick(struct file_tail *t)
 {
-    if (!t->stopping) timer_set(&t->worker->shard->timers, &t->kick, t->worker->shard->now_mono_ns);
+    if (!t->stopping) timer_set(&t->shard->timers, &t->kick, t->shard->now_mono_ns);
 }
 
 static void finished(struct file_tail *t, struct tail_file *f)
@@ -126,7 +126,7 @@ static void finished(struct file_tail *t, struct tail_file *f)
 
 static double now_s(const struct file_tail *t)
 {
-    return (double)t->worker->shard->now_real_ns / (double)NS_PER_SEC;
+    return (double)t->shard->now_real_ns / (double)NS_PER_SEC;
 }
 
 static void since_set(struct tail_file *f, uint64_t position)
@@ -224,8 +224,8 @@ static bool make_live(struct file_tail *t, struct tail_file *f)
 {
     if (f->live) return true;
     /* Without a window: receipts are held by describe(), as they carry offsets. */
-    err e = feed_init(&f->feed, t->worker, &t->intake, NULL, &t->config->codec,
-                      t->self->decoration);
+    err e =
+        feed_init(&f->feed, t->worker, &t->intake, NULL, &t->config->codec, t->self->decoration);
     if (e != ERR_OK) return false;
     f->feed.describe = describe;
     ack_window_init(&f->window, FILE_WINDOW_SLOTS, &t->intake);
@@ -268,7 +268,7 @@ static void cannot_open(struct file_tail *t, struct tail_file *f, int error)
         log_warn("inputs.file", "cannot open %s: %s; will try again", f->path, strerror(error));
     if (!f->unreadable) counter_add(&t->counters->unreadable, 1);
     f->unreadable = true;
-    f->retry_ns = t->worker->shard->now_mono_ns + t->config->scout.discover_ns;
+    f->retry_ns = t->shard->now_mono_ns + t->config->scout.discover_ns;
 }
 
 /* Opens the file if its name still is its own. */
@@ -292,7 +292,7 @@ static bool open_file(struct file_tail *t, struct tail_file *f)
     }
     f->fd = fd;
     f->unreadable = false;
-    f->last_data_ns = t->worker->shard->now_mono_ns;
+    f->last_data_ns = t->shard->now_mono_ns;
     counter_set(&t->counters->open, ++t->open_n);
     posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     if (t->config->mode == FILE_READ && f->gz == NULL && file_is_gzip(f->path)) {
@@ -336,8 +336,9 @@ static void file_end(struct file_tail *t, struct tail_file *f)
 
 static void corrupt(struct file_tail *t, struct tail_file *f, const char *why)
 {
-    log_error("inputs.file", "%s is not a good gzip file (%s): what follows is not read and the "
-                             "file stays",
+    log_error("inputs.file",
+              "%s is not a good gzip file (%s): what follows is not read and the "
+              "file stays",
               f->path, why);
     counter_add(&t->counters->corrupt, 1);
     f->corrupt = true;
@@ -383,7 +384,7 @@ static void at_end(struct file_tail *t, struct tail_file *f)
     } else if (t->config->mode == FILE_READ) {
         file_end(t, f);
     } else if (f->leaving &&
-               t->worker->shard->now_mono_ns - f->last_data_ns > FILE_LEAVE_QUIET_NS) {
+               t->shard->now_mono_ns - f->last_data_ns > FILE_LEAVE_QUIET_NS) {
         file_end(t, f);
     }
 }
@@ -454,7 +455,7 @@ static void on_read(struct io_op *op, int32_t n)
     if (t->stopping) return;
     ASSERT(t->queue == f);
     if (n > 0) {
-        f->last_data_ns = t->worker->shard->now_mono_ns;
+        f->last_data_ns = t->shard->now_mono_ns;
         f->turn_bytes += (uint32_t)n;
         take_chunk(t, f, (uint32_t)n);
         if (t->queue == f && f->turn_bytes >= t->config->turn_bytes) {
@@ -468,7 +469,7 @@ static void on_read(struct io_op *op, int32_t n)
         log_warn("inputs.file", "cannot read %s: %s; will try again", f->path, strerror(-n));
         counter_add(&t->counters->unreadable, 1);
         f->unreadable = true;
-        f->retry_ns = t->worker->shard->now_mono_ns + t->config->scout.discover_ns;
+        f->retry_ns = t->shard->now_mono_ns + t->config->scout.discover_ns;
         close_file(t, f);
     }
     step(t);
@@ -504,15 +505,14 @@ static void step(struct file_tail *t)
         }
         blob_fresh(&t->blob, t->config->read_bytes);
         t->reading = f;
-        io_read(t->worker->shard->io, &t->read, f->fd, t->blob->data, t->blob->size, f->pos);
+        io_read(t->shard->io, &t->read, f->fd, t->blob->data, t->blob->size, f->pos);
         return;
     }
 }
 
 static void resume(struct intake *intake)
 {
-    struct file_tail *t =
-        (struct file_tail *)((char *)intake - offsetof(struct file_tail, intake));
+    struct file_tail *t = (struct file_tail *)((char *)intake - offsetof(struct file_tail, intake));
     struct tail_file *f = t->stuck;
     if (t->stopping) return;
     if (f != NULL) {
@@ -539,14 +539,14 @@ static void leave(struct file_tail *t, struct tail_file *f)
         finished(t, f);
         return;
     }
-    f->last_data_ns = t->worker->shard->now_mono_ns;
+    f->last_data_ns = t->shard->now_mono_ns;
     enqueue(t, f);
 }
 
 static bool is_old(const struct file_tail *t, const struct file_seen *seen)
 {
     int64_t limit_ns = t->config->ignore_older_ns;
-    return limit_ns > 0 && t->worker->shard->now_real_ns - seen->modified_ns > limit_ns;
+    return limit_ns > 0 && t->shard->now_real_ns - seen->modified_ns > limit_ns;
 }
 
 /* Where to begin, and whether there is anything to do at once. */
@@ -560,8 +560,8 @@ static void place(struct file_tail *t, struct tail_file *f, const struct file_se
         file_since_rename(f->since, slice_from_cstr(seen->path));
     } else {
         f->since = file_sincedb_add(&t->since, seen->inode, seen->dev, slice_from_cstr(seen->path));
-        bool skip = c->mode == FILE_TAIL &&
-                    (is_old(t, seen) || (!t->looked && c->start == FILE_START_END));
+        bool skip =
+            c->mode == FILE_TAIL && (is_old(t, seen) || (!t->looked && c->start == FILE_START_END));
         since_set(f, skip ? seen->size : 0);
     }
     f->since->used = true;
@@ -572,8 +572,10 @@ static void place(struct file_tail *t, struct tail_file *f, const struct file_se
     f->done = read_before || seen->corrupt || (c->mode == FILE_READ && is_old(t, seen));
     if (read_before && c->scout.completed != FILE_COMPLETED_LOG)
         file_scout_complete(t->scout, f->path, f->dev, f->inode);
-    /* An empty file is about to be written. */
-    if (f->done || f->pos >= seen->size || is_old(t, seen)) return;
+    if (f->done || is_old(t, seen)) return;
+    /* An empty file is about to be written. A followed one is opened even so: what is written
+     * before it loses its name must be found. */
+    if (c->mode == FILE_READ && f->pos >= seen->size) return;
     if (c->mode == FILE_READ) t->left_n++;
     enqueue(t, f);
 }
@@ -712,11 +714,12 @@ static void on_poll(struct timer *timer, int64_t now_ns)
         save(t);
         t->next_save_ns = now_ns + c->since_write_ns;
     }
-    timer_set(&t->worker->shard->timers, &t->poll, now_ns + c->scout.stat_ns);
+    timer_set(&t->shard->timers, &t->poll, now_ns + c->scout.stat_ns);
     step(t);
 }
 
-/* ---- start and stop ---------------------------------------------------------------------------- */
+/* ---- start and stop ----------------------------------------------------------------------------
+ */
 
 static err load_since(struct file_tail *t)
 {
@@ -743,6 +746,7 @@ err file_tail_start(struct file_tail *t, const struct file_tail_config *config,
 {
     t->config = config;
     t->worker = worker;
+    t->shard = worker->shard;
     t->self = self;
     t->scout = scout;
     t->counters = counters;
@@ -773,9 +777,9 @@ static void flush_codec(struct tail_file *f)
 void file_tail_stop(struct file_tail *t)
 {
     t->stopping = true;
-    timer_cancel(&t->worker->shard->timers, &t->poll);
-    timer_cancel(&t->worker->shard->timers, &t->kick);
-    io_cancel(t->worker->shard->io, &t->read);
+    timer_cancel(&t->shard->timers, &t->poll);
+    timer_cancel(&t->shard->timers, &t->kick);
+    io_cancel(t->shard->io, &t->read);
     file_scout_quiet(t->scout);
     for (struct tail_file *f = t->all; f != NULL; f = f->after) {
         flush_codec(f);

@@ -2,9 +2,9 @@
  * file_tail.h - the shard's side of a file input: which files there are and how far they are read.
  *
  * A file is known by device and inode, so it may change its name. One read is in flight at a time;
- * files with unread bytes stand in a queue. Each file has a window of receipts whose position is the
- * offset behind the last whole line; only when the outputs have settled everything up to it does
- * the sincedb learn the position. Owner: one shard.
+ * files with unread bytes stand in a queue. Each file has a window of receipts whose position is
+ * the offset behind the last whole line; only when the outputs have settled everything up to it
+ * does the sincedb learn the position. Owner: one shard.
  */
 #ifndef ENGINE_INPUTS_FILE_TAIL_H
 #define ENGINE_INPUTS_FILE_TAIL_H
@@ -53,6 +53,7 @@ struct file_tail_counters {
 struct file_tail {
     const struct file_tail_config *config;
     struct worker *worker;
+    struct shard *shard; /* outlives the worker */
     struct input *self;
     struct file_scout *scout;
     struct intake intake;
