@@ -205,8 +205,7 @@ void worker_flush_from(struct worker *w, uint32_t node)
     w->open = NULL;
     counter_add(&w->counters.batches, 1);
     struct plan_run run;
-    plan_run_init(&run, w->state, b);
-    run.pc = node;
+    plan_run_init_at(&run, w->state, b, node);
     if (w->head == NULL && run_step(w, &run)) return;
     struct plan_run *parked = malloc(sizeof(*parked));
     ASSERT(parked != NULL);
