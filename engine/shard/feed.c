@@ -156,10 +156,14 @@ static void carry_decode(struct feed *feed)
     feed->carry_full = false;
 }
 
-/* The frame in the carry is longer than allowed: what is there becomes an event by itself. */
+/* The frame in the carry is longer than allowed: what is there becomes an event by itself. Decoding
+ * may just have closed a batch and filled the window: then it stays, and the next bytes or
+ * feed_resume find it still too long. */
 static void carry_cut(struct feed *feed)
 {
     bool full;
+    feed->carry_full = !may_read(feed);
+    if (feed->carry_full) return;
     if (feed->counters != NULL) counter_add(&feed->counters->frames_too_long, 1);
     feed->long_frame = true;
     uint32_t used = decode(feed, NULL, slice_make(feed->carry, feed->carry_n), true, &full);
@@ -266,6 +270,9 @@ bool feed_end(struct feed *feed)
     feed->ended = true;
     if (feed->first == NULL && feed->carry_n > 0) carry_decode(feed);
     if (!note_waiting(feed)) return false;
-    if (feed->codec->ops->flush != NULL) flush_codec(feed);
-    return true;
+    if (feed->codec->ops->flush == NULL) return true;
+    /* Like whole frames in the carry: what the codec still holds waits for the worker. */
+    feed->carry_full = !may_read(feed);
+    if (!feed->carry_full) flush_codec(feed);
+    return note_waiting(feed);
 }

@@ -153,6 +153,7 @@ bool worker_may_read(struct worker *w, struct intake *intake, const struct ack_w
 {
     if (intake->credit_bytes > 0 && (window == NULL || !ack_window_full(window)) && has_room(w))
         return true;
+    if (window != NULL && ack_window_full(window)) intake->window_full = true;
     if (!intake->stopped) {
         intake->stopped = true;
         if (w->parked_n >= WORKER_PARKED_MAX) counter_add(&w->counters.parked_hits, 1);
