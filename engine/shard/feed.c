@@ -143,14 +143,15 @@ static void carry_use(struct feed *feed, uint32_t used)
 static void carry_decode(struct feed *feed)
 {
     bool full = true;
+    /* While bytes wait behind it the carry is not the end, even if the stream has ended. */
+    bool end = feed->ended && feed->first == NULL;
     while (full && feed->carry_n > 0) {
         feed->carry_full = !may_read(feed);
         if (feed->carry_full) return;
-        uint32_t used =
-            decode(feed, NULL, slice_make(feed->carry, feed->carry_n), feed->ended, &full);
+        uint32_t used = decode(feed, NULL, slice_make(feed->carry, feed->carry_n), end, &full);
         if (used > 0)
             carry_use(feed, used);
-        else if (feed->ended)
+        else if (end)
             carry_use(feed, feed->carry_n);
     }
     feed->carry_full = false;

@@ -34,6 +34,7 @@ struct conn {
 
 struct peers {
     struct intake intake;
+    struct shard *shard; /* outlives the worker, which goes before the last completions come */
     struct worker *worker;
     const struct peers_cfg *cfg;
     struct input *self;
@@ -46,7 +47,7 @@ struct peers {
 
 static struct io *io_of(struct peers *p)
 {
-    return p->worker->shard->io;
+    return p->shard->io;
 }
 
 static void *owner_of(void *member, size_t offset)
@@ -129,17 +130,18 @@ static void stream_ended(struct conn *c)
 static void on_received(struct io_op *op, int32_t result)
 {
     struct conn *c = owner_of(op, offsetof(struct conn, recv));
-    if (result > 0) {
+    if (c->hung_up || c->peers->stopping) {
+        if (op->blob != NULL) blob_unpin(op->blob);
+    } else if (result > 0) {
         bool taken = feed_bytes(&c->feed, op->blob, op->payload);
         blob_unpin(op->blob);
-        if (op->more && (!taken || c->hung_up))
+        if (op->more && !taken)
             io_cancel(io_of(c->peers), op);
         else if (!op->more)
             receive(c);
     } else if (result == -ENOBUFS) {
         struct peers *p = c->peers;
-        timer_set(&p->worker->shard->timers, &p->rearm,
-                  p->worker->shard->now_mono_ns + 50 * NS_PER_US);
+        timer_set(&p->shard->timers, &p->rearm, p->shard->now_mono_ns + 50 * NS_PER_US);
     } else if (result == 0) {
         stream_ended(c);
     } else if (result == -ECANCELED) {
@@ -190,7 +192,7 @@ static void on_accepted(struct io_op *op, int32_t result)
         p->first = c;
         receive(c);
     }
-    if (!op->more && !p->stopping) io_accept(io_of(p), op, world.listener[p->worker->shard->index]);
+    if (!op->more && !p->stopping) io_accept(io_of(p), op, world.listener[p->shard->index]);
 }
 
 /* ---- the end of connections ----------------------------------------------------------------- */
@@ -264,7 +266,7 @@ static err start(void *state, void *shared, const void *cfg, struct worker *work
 {
     struct peers *p = state;
     (void)shared;
-    *p = (struct peers){.worker = worker, .cfg = cfg, .self = self};
+    *p = (struct peers){.shard = worker->shard, .worker = worker, .cfg = cfg, .self = self};
     p->accept.done = on_accepted;
     p->rearm.fire = rearm_fire;
     intake_init(&p->intake, world.window_bytes, resume);
@@ -278,7 +280,7 @@ static void stop(void *state, const void *cfg)
     struct peers *p = state;
     (void)cfg;
     p->stopping = true;
-    timer_cancel(&p->worker->shard->timers, &p->rearm);
+    timer_cancel(&p->shard->timers, &p->rearm);
     io_cancel(io_of(p), &p->accept);
     for (struct conn *c = p->first; c != NULL; c = c->next) c->hung_up = true;
     peers_sweep(p);

@@ -77,11 +77,15 @@ static struct value *field(struct event *ev, const char *name)
 
 static uint32_t number_of(struct event *ev, const char *name)
 {
+    struct value all = value_map(&ev->data);
+    struct buf shown = {0};
     struct value *v = field(ev, name);
     int64_t num = -1;
     bool ok = v != NULL &&
               (v->type == VALUE_INT ? (num = v->u.num, true) : slice_to_i64(value_slice(v), &num));
-    CHECK(ok && num >= 0 && num <= UINT32_MAX, "an event without a good `%s`", name);
+    if (!ok) value_json(&all, &shown);
+    CHECK(ok && num >= 0 && num <= UINT32_MAX, "an event without a good `%s`: %.*s", name,
+          (int)shown.n, shown.data);
     return (uint32_t)num;
 }
 

@@ -212,6 +212,26 @@ static void test_refusal(void **state)
     buf_fini(&want);
 }
 
+/* The stream ends while bytes wait: a frame that is cut between them is still one frame. */
+static void test_end_while_waiting(void **state)
+{
+    (void)state;
+    stream_init("1", 64, 0);
+    full = true;
+    for (uint32_t i = 0; i < WORKER_PARKED_MAX; i++) arrive(SLICE("x\n"));
+    arrive(SLICE("one\ntw"));
+    arrive(SLICE("o\nthr"));
+    arrive(SLICE("ee"));
+    assert_false(feed_end(&s.feed));
+    full = false;
+    got.n = 0;
+    for (int i = 0; i < 10; i++) worker_poll(s.r.worker);
+    worker_flush(s.r.worker);
+    assert_true(slice_ends(buf_slice(&got), SLICE("x;one;two;three;")));
+    assert_false(feed_is_waiting(&s.feed));
+    stream_fini();
+}
+
 /* A window with two slots and an output that keeps its promises: no more is taken in, the worker
  * does not ask again and again, and it goes on when a promise is kept. */
 static void test_full_window(void **state)
@@ -323,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_long_frames),
         cmocka_unit_test(test_long_frames_and_full_window),
         cmocka_unit_test(test_fini_while_waiting),
+        cmocka_unit_test(test_end_while_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, free_got);
 }
