@@ -13,7 +13,7 @@
 #include "engine/base/slice.h"
 
 #define CLIENTS_MAX 6u
-#define LINES_MAX 160u
+#define LINES_MAX 400u
 #define OUTPUTS 2u
 #define CONNECTIONS_MAX 4096u
 
