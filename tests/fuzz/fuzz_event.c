@@ -148,7 +148,8 @@ static void node_json(const struct node *node, struct buf *out)
     buf_add_byte(out, node->type == NODE_LIST ? ']' : '}');
 }
 
-/* ---- both sides ------------------------------------------------------------------------------- */
+/* ---- both sides -------------------------------------------------------------------------------
+ */
 
 static struct value value_of(const struct node *node, struct arena *arena)
 {
