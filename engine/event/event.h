@@ -76,7 +76,8 @@ static inline struct event *batch_add(struct batch *b)
     ev->child = ev->child_last = ev->sibling = EVENT_NONE;
     return ev;
 }
-/* A new empty event that follows `parent` (and its earlier children) in order. */
+/* A new empty event that follows `parent` (and the children it got from the same filter before)
+ * in order. */
 struct event *batch_add_child(struct batch *b, uint32_t parent) MUST_USE;
 static inline uint32_t batch_index(const struct batch *b, const struct event *ev)
 {

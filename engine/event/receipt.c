@@ -94,6 +94,7 @@ void receipt_release(struct receipt *r, enum outcome outcome)
     if (w->current == r) w->current = NULL;
     struct intake *s = w->intake;
     s->credit_bytes += r->bytes;
+    s->window_full = false;
     ASSERT(s->credit_bytes <= s->window_bytes);
     window_advance(w);
 }

@@ -36,6 +36,7 @@ struct intake {
     uint32_t waiting;               /* streams that hold bytes they could not hand on yet */
     struct counter *events, *bytes; /* of the input on this shard; may be NULL */
     bool stopped;                   /* set by the source when it stopped for lack of credit */
+    bool window_full; /* one of its windows was: nothing to resume before a receipt settles */
     /* Called by the worker between batches, once there is credit again. Resuming at half the
      * window, not at the first free byte: waking for every receipt costs more than reading. */
     void (*resume)(struct intake *);
@@ -83,7 +84,7 @@ static inline bool ack_window_full(const struct ack_window *w)
 
 static inline bool intake_ready(const struct intake *s)
 {
-    return s->credit_bytes > s->window_bytes / 2;
+    return s->credit_bytes > s->window_bytes / 2 && !s->window_full;
 }
 
 /* Counts what an input took in. Inputs that decode through a feed or pass a window to worker_took

@@ -66,6 +66,8 @@ static void read_more(struct stdin_state *s);
 static void on_read(struct io_op *op, int32_t n)
 {
     struct stdin_state *s = (struct stdin_state *)((char *)op - offsetof(struct stdin_state, read));
+    /* The last read was cancelled; the worker may be gone already. */
+    if (s->stopping) return;
     if (n == -EINTR || n == -EAGAIN) {
         read_more(s);
         return;

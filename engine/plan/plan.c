@@ -85,12 +85,28 @@ static struct sel sel_new(struct batch *b, uint32_t cap)
 
 void plan_run_init(struct plan_run *run, struct plan_state *state, struct batch *batch)
 {
-    *run = (struct plan_run){.state = state, .batch = batch};
+    plan_run_init_at(run, state, batch, 0);
+}
+
+void plan_run_init_at(struct plan_run *run, struct plan_state *state, struct batch *batch,
+                      uint32_t node)
+{
+    *run = (struct plan_run){.state = state, .batch = batch, .pc = node};
     run->sel = sel_new(batch, batch->n);
     for (uint32_t i = 0; i < batch->n; i++)
         if (!(batch->event[i].flags & EVENT_CANCELLED)) sel_add(&run->sel, i);
     run->frame = arena_alloc(&batch->arena, sizeof(struct plan_frame) * PLAN_DEPTH_MAX, 8);
     run->cancelled_n = batch->cancelled_n;
+    /* Inside of branches: they are open, all events are in their present arm, none is left for
+     * the other arms. */
+    for (uint32_t i = 0; i < node; i++) {
+        enum node_kind kind = state->plan->node[i].kind;
+        if (kind == NODE_IF)
+            run->frame[run->depth++] =
+                (struct plan_frame){.outer = run->sel, .rest = {0}, .batch_n = batch->n};
+        else if (kind == NODE_FI)
+            run->depth--;
+    }
 }
 
 static void emit(struct batch *b, struct sel *out, uint32_t index, uint32_t from_n)
@@ -98,6 +114,19 @@ static void emit(struct batch *b, struct sel *out, uint32_t index, uint32_t from
     if (!(b->event[index].flags & EVENT_CANCELLED)) sel_add(out, index);
     for (uint32_t c = b->event[index].child; c != EVENT_NONE; c = b->event[c].sibling)
         if (c >= from_n) emit(b, out, c, from_n);
+}
+
+/* A filter's children of an event go right behind it, before those that earlier filters made: the
+ * order they have among the events that this filter saw must be the order after the branch too. */
+static void children_newest_first(struct batch *b, struct event *parent, uint32_t from_n)
+{
+    uint32_t first = parent->child, last = parent->child_last, old = first;
+    if (first == EVENT_NONE || first >= from_n || last < from_n) return;
+    while (b->event[old].sibling < from_n) old = b->event[old].sibling;
+    parent->child = b->event[old].sibling;
+    parent->child_last = old;
+    b->event[old].sibling = EVENT_NONE;
+    b->event[last].sibling = first;
 }
 
 /* `sel` without cancelled events and with the ones added since `from_n` behind their parents. */
@@ -124,6 +153,8 @@ static void run_filter(struct plan_run *run, const struct plan_node *node, enum 
     if (f->common.any)
         for (uint32_t i = 0; i < hit.n; i++)
             common_options_apply(&f->common, b, &b->event[hit.at[i]]);
+    for (uint32_t i = 0; b->n != n && i < run->sel.n; i++)
+        children_newest_first(b, &b->event[run->sel.at[i]], n);
     if (b->n != n || b->cancelled_n != run->cancelled_n) {
         run->sel = sel_complete(b, run->sel, n);
         run->cancelled_n = b->cancelled_n;

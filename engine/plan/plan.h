@@ -129,6 +129,9 @@ void *plan_output_state(const struct plan_state *state, uint32_t index);
 
 /* Starts at the first filter with all events of the batch. */
 void plan_run_init(struct plan_run *run, struct plan_state *state, struct batch *batch);
+/* Starts at `node`, which may lie inside of branches: events that a filter there made itself. */
+void plan_run_init_at(struct plan_run *run, struct plan_state *state, struct batch *batch,
+                      uint32_t node);
 /* Runs until the end or until a node asks to wait. After STEP_DONE the batch can be reset. */
 enum step plan_step(struct plan_run *run);
 

@@ -145,23 +145,28 @@ static void carry_use(struct feed *feed, uint32_t used)
 static void carry_decode(struct feed *feed)
 {
     bool full = true;
+    /* While bytes wait behind it the carry is not the end, even if the stream has ended. */
+    bool end = feed->ended && feed->first == NULL;
     while (full && feed->carry_n > 0) {
         feed->carry_full = !may_read(feed);
         if (feed->carry_full) return;
-        uint32_t used =
-            decode(feed, NULL, slice_make(feed->carry, feed->carry_n), feed->ended, &full);
+        uint32_t used = decode(feed, NULL, slice_make(feed->carry, feed->carry_n), end, &full);
         if (used > 0)
             carry_use(feed, used);
-        else if (feed->ended)
+        else if (end)
             carry_use(feed, feed->carry_n);
     }
     feed->carry_full = false;
 }
 
-/* The frame in the carry is longer than allowed: what is there becomes an event by itself. */
+/* The frame in the carry is longer than allowed: what is there becomes an event by itself. Decoding
+ * may just have closed a batch and filled the window: then it stays, and the next bytes or
+ * feed_resume find it still too long. */
 static void carry_cut(struct feed *feed)
 {
     bool full;
+    feed->carry_full = !may_read(feed);
+    if (feed->carry_full) return;
     if (feed->counters != NULL) counter_add(&feed->counters->frames_too_long, 1);
     feed->long_frame = true;
     uint32_t used = decode(feed, NULL, slice_make(feed->carry, feed->carry_n), true, &full);
@@ -301,6 +306,9 @@ bool feed_end(struct feed *feed)
     feed->ended = true;
     if (feed->first == NULL && feed->carry_n > 0) carry_decode(feed);
     if (!note_waiting(feed)) return false;
-    if (feed->codec->ops->flush != NULL) flush_codec(feed);
-    return true;
+    if (feed->codec->ops->flush == NULL) return true;
+    /* Like whole frames in the carry: what the codec still holds waits for the worker. */
+    feed->carry_full = !may_read(feed);
+    if (!feed->carry_full) flush_codec(feed);
+    return note_waiting(feed);
 }

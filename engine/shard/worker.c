@@ -177,6 +177,7 @@ bool worker_may_read(struct worker *w, struct intake *intake, const struct ack_w
 {
     if (intake->credit_bytes > 0 && (window == NULL || !ack_window_full(window)) && has_room(w))
         return true;
+    if (window != NULL && ack_window_full(window)) intake->window_full = true;
     if (!intake->stopped) {
         intake_hold(w, intake, true);
         if (w->parked_n >= WORKER_PARKED_MAX) counter_add(&w->counters.parked_hits, 1);
@@ -229,8 +230,7 @@ void worker_flush_from(struct worker *w, uint32_t node)
     w->open = NULL;
     counter_add(&w->counters.batches, 1);
     struct plan_run run;
-    plan_run_init(&run, w->state, b);
-    run.pc = node;
+    plan_run_init_at(&run, w->state, b, node);
     if (w->head == NULL && run_step(w, &run)) return;
     struct plan_run *parked = malloc(sizeof(*parked));
     ASSERT(parked != NULL);
