@@ -97,7 +97,8 @@ static const struct setting file_settings[] = {
     {.name = "close_older",
      SETTING_AT(struct file_cfg, tail.close_older_ns, DURATION),
      .default_text = "1 hour",
-     .doc = "Files without new bytes for so long are closed; they are opened again when they grow."},
+     .doc =
+         "Files without new bytes for so long are closed; they are opened again when they grow."},
     {.name = "max_open_files",
      SETTING_AT(struct file_cfg, max_open_files, INT),
      .default_text = "4095",
@@ -205,6 +206,11 @@ static err compile_lines(struct file_cfg *cfg, struct compiler *c)
     }
     bool whole = (codec->ops->flags & (CODEC_STREAM_LINE | CODEC_STREAM_JSON_LINES)) != 0;
     if (stream || (newline && !whole)) return ERR_OK;
+    if (codec->ops->flags & CODEC_GATHERS_LINES) {
+        compile_error(c, "delimiter", "a newline", "the codec %s has no other delimiter",
+                      codec->ops->name);
+        return ERR_CONFIG;
+    }
     cfg->framed = (struct framed_cfg){.inner = *codec, .delimiter = cfg->delimiter};
     struct codec_ops *ops = heap_alloc(c->heap, sizeof(*ops));
     *ops = (struct codec_ops){FRAMED_COMMON, .state_size = codec->ops->state_size};
@@ -257,8 +263,8 @@ static err compile_paths(struct file_cfg *cfg, struct compiler *c)
                       SLICE_FMT(path));
         return ERR_CONFIG;
     }
-    scout->sincedb = cfg->sincedb_path.n > 0 ? arena_text(c, cfg->sincedb_path)
-                                             : default_sincedb(cfg, c);
+    scout->sincedb =
+        cfg->sincedb_path.n > 0 ? arena_text(c, cfg->sincedb_path) : default_sincedb(cfg, c);
     struct stat st;
     if (stat(scout->sincedb, &st) == 0 && S_ISDIR(st.st_mode)) {
         compile_error(c, "sincedb_path", "the path of a file", "'%s' is a folder", scout->sincedb);

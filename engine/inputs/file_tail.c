@@ -36,7 +36,7 @@ struct tail_file {
     int64_t last_data_ns, retry_ns;
     int fd;
     uint16_t epoch;
-    bool live;     /* feed and window are set up */
+    bool live; /* feed and window are set up */
     bool queued;
     bool blocked;  /* its window is full */
     bool starved;  /* too many files are open */
@@ -218,16 +218,29 @@ static void describe(struct feed *feed, struct batch *b, uint32_t from)
     }
 }
 
+/* Lines that waited for another (multiline) are an event now. */
+static bool on_quiet(struct feed *feed)
+{
+    struct tail_file *f = (struct tail_file *)feed;
+    if (f->tail->stopping || f->receipt != NULL || ack_window_full(&f->window)) return false;
+    f->receipt = ack_window_open(&f->window, 0, 0);
+    ASSERT(f->receipt != NULL);
+    feed_complete(feed);
+    receipt_settle(f);
+    return true;
+}
+
 /* ---- opening and closing ------------------------------------------------------------- */
 
 static bool make_live(struct file_tail *t, struct tail_file *f)
 {
     if (f->live) return true;
     /* Without a window: receipts are held by describe(), as they carry offsets. */
-    err e = feed_init(&f->feed, t->worker, &t->intake, NULL, &t->config->codec,
-                      t->self->decoration);
+    err e =
+        feed_init(&f->feed, t->worker, &t->intake, NULL, &t->config->codec, t->self->decoration);
     if (e != ERR_OK) return false;
     f->feed.describe = describe;
+    f->feed.quiet = on_quiet;
     ack_window_init(&f->window, FILE_WINDOW_SLOTS, &t->intake);
     f->window.acked = acked;
     f->live = true;
@@ -336,8 +349,9 @@ static void file_end(struct file_tail *t, struct tail_file *f)
 
 static void corrupt(struct file_tail *t, struct tail_file *f, const char *why)
 {
-    log_error("inputs.file", "%s is not a good gzip file (%s): what follows is not read and the "
-                             "file stays",
+    log_error("inputs.file",
+              "%s is not a good gzip file (%s): what follows is not read and the "
+              "file stays",
               f->path, why);
     counter_add(&t->counters->corrupt, 1);
     f->corrupt = true;
@@ -359,6 +373,7 @@ static void begin_anew(struct file_tail *t, struct tail_file *f)
                           t->self->decoration);
         ASSERT(e == ERR_OK); /* it worked before */
         f->feed.describe = describe;
+        f->feed.quiet = on_quiet;
     }
     since_set(f, 0);
 }
@@ -511,8 +526,7 @@ static void step(struct file_tail *t)
 
 static void resume(struct intake *intake)
 {
-    struct file_tail *t =
-        (struct file_tail *)((char *)intake - offsetof(struct file_tail, intake));
+    struct file_tail *t = (struct file_tail *)((char *)intake - offsetof(struct file_tail, intake));
     struct tail_file *f = t->stuck;
     if (t->stopping) return;
     if (f != NULL) {
@@ -560,8 +574,8 @@ static void place(struct file_tail *t, struct tail_file *f, const struct file_se
         file_since_rename(f->since, slice_from_cstr(seen->path));
     } else {
         f->since = file_sincedb_add(&t->since, seen->inode, seen->dev, slice_from_cstr(seen->path));
-        bool skip = c->mode == FILE_TAIL &&
-                    (is_old(t, seen) || (!t->looked && c->start == FILE_START_END));
+        bool skip =
+            c->mode == FILE_TAIL && (is_old(t, seen) || (!t->looked && c->start == FILE_START_END));
         since_set(f, skip ? seen->size : 0);
     }
     f->since->used = true;
@@ -716,7 +730,8 @@ static void on_poll(struct timer *timer, int64_t now_ns)
     step(t);
 }
 
-/* ---- start and stop ---------------------------------------------------------------------------- */
+/* ---- start and stop ----------------------------------------------------------------------------
+ */
 
 static err load_since(struct file_tail *t)
 {
