@@ -206,6 +206,11 @@ static err compile_lines(struct file_cfg *cfg, struct compiler *c)
     }
     bool whole = (codec->ops->flags & (CODEC_STREAM_LINE | CODEC_STREAM_JSON_LINES)) != 0;
     if (stream || (newline && !whole)) return ERR_OK;
+    if (codec->ops->flags & CODEC_GATHERS_LINES) {
+        compile_error(c, "delimiter", "a newline", "the codec %s has no other delimiter",
+                      codec->ops->name);
+        return ERR_CONFIG;
+    }
     cfg->framed = (struct framed_cfg){.inner = *codec, .delimiter = cfg->delimiter};
     struct codec_ops *ops = heap_alloc(c->heap, sizeof(*ops));
     *ops = (struct codec_ops){FRAMED_COMMON, .state_size = codec->ops->state_size};

@@ -218,6 +218,18 @@ static void describe(struct feed *feed, struct batch *b, uint32_t from)
     }
 }
 
+/* Lines that waited for another (multiline) are an event now. */
+static bool on_quiet(struct feed *feed)
+{
+    struct tail_file *f = (struct tail_file *)feed;
+    if (f->tail->stopping || f->receipt != NULL || ack_window_full(&f->window)) return false;
+    f->receipt = ack_window_open(&f->window, 0, 0);
+    ASSERT(f->receipt != NULL);
+    feed_complete(feed);
+    receipt_settle(f);
+    return true;
+}
+
 /* ---- opening and closing ------------------------------------------------------------- */
 
 static bool make_live(struct file_tail *t, struct tail_file *f)
@@ -228,6 +240,7 @@ static bool make_live(struct file_tail *t, struct tail_file *f)
         feed_init(&f->feed, t->worker, &t->intake, NULL, &t->config->codec, t->self->decoration);
     if (e != ERR_OK) return false;
     f->feed.describe = describe;
+    f->feed.quiet = on_quiet;
     ack_window_init(&f->window, FILE_WINDOW_SLOTS, &t->intake);
     f->window.acked = acked;
     f->live = true;
@@ -360,6 +373,7 @@ static void begin_anew(struct file_tail *t, struct tail_file *f)
                           t->self->decoration);
         ASSERT(e == ERR_OK); /* it worked before */
         f->feed.describe = describe;
+        f->feed.quiet = on_quiet;
     }
     since_set(f, 0);
 }

@@ -16,6 +16,7 @@ err feed_init(struct feed *feed, struct worker *worker, struct intake *intake,
               const struct decoration *decoration)
 {
     *feed = (struct feed){.worker = worker,
+                          .shard = worker->shard,
                           .intake = intake,
                           .window = window,
                           .codec = codec,
@@ -33,7 +34,7 @@ err feed_init(struct feed *feed, struct worker *worker, struct intake *intake,
 
 void feed_fini(struct feed *feed)
 {
-    if (timer_is_set(&feed->idle)) timer_cancel(&feed->worker->shard->timers, &feed->idle);
+    if (timer_is_set(&feed->idle)) timer_cancel(&feed->shard->timers, &feed->idle);
     if (feed->noted) feed->intake->waiting--;
     feed->noted = false;
     if (feed->codec_state != NULL && feed->codec->ops->stop != NULL)
@@ -90,7 +91,7 @@ static uint32_t decode(struct feed *feed, struct blob *blob, slice bytes, bool e
                        .events_max = w->events_max,
                        .blob = blob != NULL && bytes.n >= FEED_COPY_BYTES ? blob : NULL,
                        .end = end,
-                       .idle = feed->quiet};
+                       .idle = feed->completing};
     uint32_t used = feed->codec->ops->decode(feed->codec_state, feed->codec->cfg, bytes, &d);
     ASSERT(used <= bytes.n);
     *full = b->n >= w->events_max;
@@ -217,25 +218,40 @@ static uint32_t consume(struct feed *feed, struct blob *blob, slice in)
 
 static bool note_waiting(struct feed *feed);
 
+/* An input that stops may keep its connections for longer than the worker lives. */
+static bool has_worker(const struct feed *feed)
+{
+    for (uint32_t i = 0; i < feed->shard->worker_n; i++)
+        if (feed->shard->worker[i] == feed->worker) return true;
+    return false;
+}
+
+void feed_complete(struct feed *feed)
+{
+    feed->completing = true;
+    carry_decode(feed);
+    feed->carry_full = false; /* one event at the most came out: what is left is part of a line */
+    note_waiting(feed);
+    feed->completing = false;
+}
+
 static void on_idle(struct timer *timer, int64_t now_ns)
 {
     struct feed *feed = (struct feed *)((char *)timer - offsetof(struct feed, idle));
-    if (feed_is_waiting(feed) || !may_read(feed)) {
-        timer_set(&feed->worker->shard->timers, timer, now_ns + feed->codec->idle_ns);
-        return;
-    }
-    feed->quiet = true;
-    carry_decode(feed);
-    note_waiting(feed);
-    feed->quiet = false;
+    if (!has_worker(feed)) return;
+    bool ready = !feed_is_waiting(feed) && may_read(feed);
+    if (ready && feed->quiet == NULL)
+        feed_complete(feed);
+    else if (!ready || !feed->quiet(feed))
+        timer_set(&feed->shard->timers, timer, now_ns + feed->codec->idle_ns);
 }
 
 /* A frame that is incomplete gets so much time (again). Not after the time was up: what is left
  * then is part of a line. */
 static void idle_restart(struct feed *feed)
 {
-    struct shard *shard = feed->worker->shard;
-    if (feed->carry_n > 0 && !feed->ended && !feed->quiet) {
+    struct shard *shard = feed->shard;
+    if (feed->carry_n > 0 && !feed->ended && !feed->completing) {
         feed->idle.fire = on_idle;
         timer_set(&shard->timers, &feed->idle, shard->now_mono_ns + feed->codec->idle_ns);
     } else if (timer_is_set(&feed->idle)) {

@@ -33,6 +33,9 @@ struct feed {
     const struct decoration *decoration;
     /* Adds the input's own fields to events [from, b->n), before the decoration. May be NULL. */
     void (*describe)(struct feed *feed, struct batch *b, uint32_t from);
+    /* For inputs that hold receipts themselves: called when the stream has been quiet, to open one
+     * and call feed_complete. False: not now, try again later. NULL: feed_complete alone. */
+    bool (*quiet)(struct feed *feed);
     struct feed_counters *counters; /* of the input on this shard */
     char *carry;
     uint32_t carry_n, carry_cap;
@@ -41,7 +44,8 @@ struct feed {
     bool ended;                      /* feed_end came while bytes waited */
     bool noted;                      /* counted in intake->waiting */
     bool long_frame;                 /* the next frame continues one that was too long */
-    bool quiet;                      /* decoding because of the timer */
+    bool completing;                 /* inside feed_complete */
+    struct shard *shard;             /* outlives the worker */
     struct timer idle;               /* set while a frame waits, for codecs with idle_ns */
 };
 
@@ -60,6 +64,9 @@ void feed_move(struct feed *feed, struct worker *worker, const struct codec *cod
 bool feed_bytes(struct feed *feed, struct blob *blob, slice bytes);
 /* Decodes what was kept; true when nothing is left. */
 bool feed_resume(struct feed *feed);
+/* Whole frames that only wait for what comes after them are decoded now. Nothing may be waiting,
+ * and the worker must be ready to read. */
+void feed_complete(struct feed *feed);
 /* The stream is over: what is left is a last frame. False when it must wait: feed_resume. */
 bool feed_end(struct feed *feed);
 static inline bool feed_is_waiting(const struct feed *feed)

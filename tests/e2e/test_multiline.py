@@ -2,6 +2,7 @@
 import json
 import random
 import re
+import signal
 import subprocess
 import time
 
@@ -61,6 +62,60 @@ class Stdin:
         assert self.process.returncode == 0
         events = [json.loads(line) for line in out.splitlines() if line.startswith(b"{")]
         return [(event["message"], event.get("tags", [])) for event in events]
+
+
+class Tail:
+    """The binary on a growing file; what is in `dir` survives it."""
+
+    def __init__(self, tmp_path, options):
+        config = ("input { file { path => '%s/a.log' start_position => beginning sincedb_path => '%s/since' "
+                  "sincedb_write_interval => 0.1 stat_interval => 0.1 codec => multiline { pattern => '^ ' what => previous %s } } } "
+                  "output { stdout { codec => json_lines } }" % (tmp_path, tmp_path, options))
+        self.process = subprocess.Popen(
+            [harness.spate_bin(), "--pipeline.workers", "1", "--log.level", "error", "--api.enabled", "false",
+             "--path.data", str(tmp_path / "data"), "--pipeline.ecs_compatibility", "disabled", "-e", config],
+            stdout=subprocess.PIPE)
+
+    def message(self):
+        return json.loads(self.process.stdout.readline())["message"]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=60 * harness.PATIENCE)
+        assert self.process.returncode == 0
+        return [json.loads(line)["message"] for line in out.splitlines() if line.startswith(b"{")]
+
+
+def position(tmp_path):
+    return int((tmp_path / "since").read_text().split()[3])
+
+
+def test_file_position_is_that_of_whole_events(tmp_path):
+    """Lines that wait for the next are read again after a restart; what auto_flush emitted is not."""
+    (tmp_path / "a.log").write_text("a\n a2\nb\n b2\n par")
+    first = Tail(tmp_path, "")
+    assert first.message() == "a\n a2"
+    assert first.stop() == []
+    assert position(tmp_path) == 5
+    second = Tail(tmp_path, "auto_flush_interval => 0.3")
+    assert second.message() == "b\n b2"
+    assert second.stop() == []
+    assert position(tmp_path) == 11
+    with open(tmp_path / "a.log", "a") as log:
+        log.write("t\nc\n")
+    third = Tail(tmp_path, "auto_flush_interval => 0.3")
+    assert [third.message(), third.message()] == [" part", "c"]
+    assert third.stop() == []
+
+
+def test_file_cut_down_keeps_the_event_that_waited(tmp_path):
+    """copytruncate: the last event before comes out before the first one after."""
+    (tmp_path / "a.log").write_text("first\nlong line that waits\n and more\n")
+    tail = Tail(tmp_path, "")
+    assert tail.message() == "first"
+    (tmp_path / "a.log").write_text("x\ny\n")
+    assert [tail.message(), tail.message()] == ["long line that waits\n and more", "x"]
+    tail.stop()
 
 
 def stream(seed, n):
