@@ -240,23 +240,32 @@ static void add_parameter(struct buf *out, slice name, slice value)
     curl_free(b);
 }
 
+/* The query of bulk requests: what bulk_path brings along, the parameters, and, unless one of them
+ * chooses for itself, only those parts of the answer that are looked at. */
+static void compile_bulk(struct es_cfg *cfg, struct compiler *c, slice parameters)
+{
+    slice query = cfg->opt.bulk_path, path = cut(&query, '?');
+    struct buf all = {0};
+    cfg->bulk_path = path.n > 0 ? keep_path(c, path) : "/_bulk";
+    if (query.n > 0) buf_printf(&all, "?%.*s", SLICE_FMT(query));
+    if (parameters.n > 0)
+        buf_printf(&all, "%c%.*s", all.n == 0 ? '?' : '&', SLICE_FMT(slice_from(parameters, 1)));
+    if (slice_find(buf_slice(&all), SLICE("filter_path=")) < 0)
+        buf_printf(&all, "%cfilter_path=errors,items.*.error,items.*.status",
+                   all.n == 0 ? '?' : '&');
+    cfg->bulk_query = es_keep(c, buf_slice(&all));
+    buf_fini(&all);
+}
+
 static void compile_paths(struct es_cfg *cfg, struct compiler *c)
 {
     const struct es_options *o = &cfg->opt;
     struct buf query = {0};
-    bool filtered = false;
-    for (uint32_t i = 0; i < o->parameters.n; i++) {
-        slice name = o->parameters.at[i].key.text;
-        filtered = filtered || slice_equal(name, SLICE("filter_path"));
-        add_parameter(&query, name, o->parameters.at[i].val.text);
-    }
+    for (uint32_t i = 0; i < o->parameters.n; i++)
+        add_parameter(&query, o->parameters.at[i].key.text, o->parameters.at[i].val.text);
     cfg->query = es_keep_printf(c, "%.*s", (int)query.n, query.n > 0 ? query.data : "");
-    if (!filtered)
-        buf_printf(&query, "%cfilter_path=errors,items.*.error,items.*.status",
-                   query.n == 0 ? '?' : '&');
-    cfg->bulk_query = es_keep(c, buf_slice(&query));
+    compile_bulk(cfg, c, buf_slice(&query));
     buf_fini(&query);
-    cfg->bulk_path = o->bulk_path.n > 0 ? keep_path(c, o->bulk_path) : "/_bulk";
     cfg->health_path = o->healthcheck_path.n > 0 ? keep_path(c, o->healthcheck_path) : "/";
     if (cfg->health_path[0] == 0) cfg->health_path = "/";
     cfg->proxy = o->proxy.n > 0 ? es_keep(c, o->proxy) : "";

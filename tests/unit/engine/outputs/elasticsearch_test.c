@@ -403,6 +403,25 @@ static void hosts(void **state)
                 "https://abc.example.com:9243");
 }
 
+static void bulk_queries(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {"", "/_bulk", "?filter_path=errors,items.*.error,items.*.status"},
+        {"parameters => { 'a' => 'b c' }", "/_bulk",
+         "?a=b%20c&filter_path=errors,items.*.error,items.*.status"},
+        {"bulk_path => '/x/_bulk?y=z' parameters => { 'a' => 'b' }", "/x/_bulk",
+         "?y=z&a=b&filter_path=errors,items.*.error,items.*.status"},
+        {"parameters => { 'filter_path' => 'errors' }", "/_bulk", "?filter_path=errors"}};
+    for (uint32_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench b;
+        bench_init(&b, cases[i][0], "disabled");
+        assert_string_equal(b.cfg->bulk_path, cases[i][1]);
+        assert_string_equal(b.cfg->bulk_query, cases[i][2]);
+        bench_fini(&b);
+    }
+}
+
 static void login_is_not_in_the_url(void **state)
 {
     (void)state;
@@ -510,6 +529,7 @@ int main(void)
         cmocka_unit_test(items_are_sorted),
         cmocka_unit_test(too_large_is_split),
         cmocka_unit_test(hosts),
+        cmocka_unit_test(bulk_queries),
         cmocka_unit_test(login_is_not_in_the_url),
         cmocka_unit_test(refused),
         cmocka_unit_test(gzip_comes_back),
