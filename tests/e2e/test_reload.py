@@ -162,3 +162,33 @@ def test_stdin_refuses(spate):
     engine = spate("input { stdin { } heartbeat { } } output { null { } }")
     reload(engine, "input { stdin { } heartbeat { } } output { null { id => changed } }", "failures")
     assert "stdin" in reloads(engine)["last_error"]["message"]
+
+
+def test_the_api_answers_during_reloads(spate):
+    """Statistics are read all the time while plans come and go; no answer is slow or wrong."""
+    engine = spate(CONFIG % 0, ports=2, tcp=["P1"])
+    sock = harness.tcp_connect(engine.port())
+    stop, slowest, answers = threading.Event(), [0.0], [0]
+
+    def ask():
+        while not stop.is_set():
+            for path in ("/_node/stats", "/_node/pipelines", "/metrics"):
+                started = time.monotonic()
+                status, _ = harness.http(engine.api_port, path, "GET")
+                slowest[0] = max(slowest[0], time.monotonic() - started)
+                assert status == 200
+                answers[0] += 1
+
+    asking = [threading.Thread(target=ask) for _ in range(2)]
+    for one in asking:
+        one.start()
+    for version in range(1, 8):
+        sock.sendall(b"x\n" * 1000)
+        reload(engine, CONFIG % version)
+    stop.set()
+    for one in asking:
+        one.join()
+    assert answers[0] > 10 and slowest[0] < 2 * harness.PATIENCE, (answers, slowest)
+    harness.wait_for(lambda: len(lines(engine)) == 7000, what="all lines")
+    assert engine.api("/_node/stats")["events"]["in"] == 7000, "totals outlive reloads"
+    sock.close()
