@@ -247,20 +247,24 @@ static bool make_live(struct file_tail *t, struct tail_file *f)
     return true;
 }
 
+/* An open file became idle or was closed: one that could not be opened may try again. */
+static void feed_starved(struct file_tail *t)
+{
+    struct tail_file *f = t->starved;
+    if (f == NULL) return;
+    t->starved = f->next_queued;
+    f->starved = false;
+    enqueue(t, f);
+    kick(t);
+}
+
 static void close_file(struct file_tail *t, struct tail_file *f)
 {
     if (f->fd < 0) return;
     close(f->fd);
     f->fd = -1;
     counter_set(&t->counters->open, --t->open_n);
-    if (!t->starved) return;
-    t->starved = false;
-    for (struct tail_file *g = t->all; g != NULL; g = g->after) {
-        if (!g->starved) continue;
-        g->starved = false;
-        enqueue(t, g);
-    }
-    kick(t);
+    feed_starved(t);
 }
 
 /* Closes the open file that has been idle longest; false when all are busy. */
@@ -290,7 +294,7 @@ static bool open_file(struct file_tail *t, struct tail_file *f)
     if (f->fd >= 0) return true;
     if (f->leaving) return false;
     if (t->open_n >= t->config->open_max && !close_idle(t)) {
-        f->starved = t->starved = true;
+        f->starved = true;
         return false;
     }
     int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -397,10 +401,10 @@ static void at_end(struct file_tail *t, struct tail_file *f)
         file_done(t, f);
     } else if (t->config->mode == FILE_READ) {
         file_end(t, f);
-    } else if (f->leaving &&
-               t->shard->now_mono_ns - f->last_data_ns > FILE_LEAVE_QUIET_NS) {
+    } else if (f->leaving && t->shard->now_mono_ns - f->last_data_ns > FILE_LEAVE_QUIET_NS) {
         file_end(t, f);
     }
+    feed_starved(t);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -514,7 +518,12 @@ static void step(struct file_tail *t)
         if (f->cut_down) begin_anew(t, f);
         if (!open_file(t, f)) {
             dequeue_first(t);
-            if (f->leaving || (t->config->exit_after_read && !f->starved)) file_done(t, f);
+            if (f->starved) {
+                f->next_queued = t->starved;
+                t->starved = f;
+                continue;
+            }
+            if (f->leaving || t->config->exit_after_read) file_done(t, f);
             continue;
         }
         blob_fresh(&t->blob, t->config->read_bytes);

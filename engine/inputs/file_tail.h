@@ -63,13 +63,14 @@ struct file_tail {
     struct tail_file *queue, *queue_last; /* files with something to read */
     struct tail_file *reading;            /* of the read in flight */
     struct tail_file *stuck;              /* its bytes wait for the worker */
+    struct tail_file *starved;            /* too many files are open for them */
     struct tail_file *finished;           /* to be looked at by the kick timer */
     uint32_t open_n, left_n;              /* left: files not read to the end, mode read */
     struct io_op read;
     struct blob *blob, *plain; /* as read; as decompressed */
     struct timer poll, kick;
     int64_t next_save_ns;
-    bool dirty, looked, starved, stopping, told, scout_gone, saved_last;
+    bool dirty, looked, stopping, told, scout_gone, saved_last;
     struct file_tail_counters *counters;
 };
 
