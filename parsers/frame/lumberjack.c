@@ -231,7 +231,7 @@ int lumberjack_next(struct lumberjack *l, struct lumberjack_frame *out)
             if (l->carry.cap > CARRY_KEEP_BYTES) buf_fini(&l->carry);
         }
         slice s;
-        bool carried;
+        bool carried = false;
         int r = outer_next(l, &s, &carried);
         if (r != 1) return r;
         if (s.p[1] != 'C') {
