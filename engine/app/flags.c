@@ -74,7 +74,9 @@ static const struct flag table[] = {
 
 void flags_help(FILE *out)
 {
-    fprintf(out, "Usage: spate [flags]\n\nFlags:\n");
+    fprintf(out, "Usage: spate [flags]\n"
+                 "       spate grok explain [--sample FILE] PATTERN... | -f CONFIG\n"
+                 "       spate --docs\n\nFlags:\n");
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         const struct flag *f = &table[i];
         char shorter[] = {'-', f->shorter, ',', ' ', '\0'};

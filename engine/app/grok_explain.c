@@ -12,12 +12,10 @@
 #include <string.h>
 
 #include "engine/app/commands.h"
+#include "engine/app/wanted.h"
 #include "engine/base/cpu.h"
-#include "engine/config/files.h"
 #include "engine/plan/grok_report.h"
 #include "engine/plan/pattern_dict.h"
-#include "engine/plan/plan.h"
-#include "engine/registry.h"
 #include "parsers/init.h"
 
 #define SAMPLE_BYTES_MAX (256u << 20)
@@ -121,21 +119,6 @@ static bool explain_patterns(const struct explain_args *args,
 
 /* ---- patterns of a configuration --------------------------------------------------------- */
 
-static struct plan *compile_config(const char *path, const struct process_settings *settings,
-                                   struct heap *heap, struct diag *diag)
-{
-    struct env env = ENV_PROCESS;
-    const struct source *source;
-    struct ast *ast = heap_alloc(heap, sizeof(*ast));
-    struct ast_options options = {.support_escapes =
-                                      process_settings_bool(settings, "config.support_escapes")};
-    if (config_files_load(slice_from_cstr(path), heap, diag, &source) != ERR_OK ||
-        ast_parse(source, options, heap, diag, ast) != ERR_OK ||
-        env_expand_ast(&env, ast, heap, diag) != ERR_OK)
-        return NULL;
-    return plan_compile(ast, heap, diag, &plugin_registry, settings, NULL);
-}
-
 static void explain_plan(const struct plan *plan, slice sample, struct buf *out)
 {
     bool any = false;
@@ -149,10 +132,14 @@ static void explain_plan(const struct plan *plan, slice sample, struct buf *out)
     if (!any) buf_add_cstr(out, "the configuration has no grok filter\n");
 }
 
-static bool explain_config(const char *path, const struct process_settings *settings,
-                           struct heap *heap, struct diag *diag, slice sample, struct buf *out)
+static bool explain_config(const char *path, const struct process_settings *settings, slice sample,
+                           struct buf *out)
 {
-    struct plan *plan = compile_config(path, settings, heap, diag);
+    struct wanted wanted = {.settings = settings, .id = "main", .path = path};
+    struct load_report report;
+    struct plan *plan = wanted_compile(&wanted, NULL, &report);
+    fprintf(stderr, "%.*s", (int)report.text.n, report.text.n == 0 ? "" : report.text.data);
+    load_report_fini(&report);
     if (plan == NULL) return false;
     explain_plan(plan, sample, out);
     plan_free(plan);
@@ -161,7 +148,7 @@ static bool explain_config(const char *path, const struct process_settings *sett
 
 static bool explain(const struct explain_args *args, slice sample, struct buf *out)
 {
-    struct heap heap = HEAP_INIT, plan_heap = HEAP_INIT;
+    struct heap heap = HEAP_INIT;
     struct diag diag = DIAG_INIT;
     struct process_settings *settings = process_settings_new(&heap);
     err e = ERR_OK;
@@ -171,12 +158,11 @@ static bool explain(const struct explain_args *args, slice sample, struct buf *o
     if (e == ERR_OK) e = process_settings_finish(settings, &diag);
     bool good = e == ERR_OK;
     if (good && args->config != NULL)
-        good = explain_config(args->config, settings, &plan_heap, &diag, sample, out);
+        good = explain_config(args->config, settings, sample, out);
     else if (good)
-        good = explain_patterns(args, settings, &plan_heap, &diag, sample, out);
+        good = explain_patterns(args, settings, &heap, &diag, sample, out);
     diag_print_file(&diag, stderr);
     diag_fini(&diag);
-    heap_fini(&plan_heap);
     heap_fini(&heap);
     return good;
 }

@@ -369,6 +369,7 @@ static void begin_anew(struct file_tail *t, struct tail_file *f)
     counter_add(&t->counters->truncated, 1);
     log_info("inputs.file", "%s became shorter than what was read; reading from its beginning",
              f->path);
+    if (f->live && f->feed.carry_n > 0 && !feed_is_waiting(&f->feed)) on_quiet(&f->feed);
     f->epoch++;
     f->pos = 0;
     if (f->live) {

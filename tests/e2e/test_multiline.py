@@ -96,11 +96,11 @@ def test_file_position_is_that_of_whole_events(tmp_path):
     first = Tail(tmp_path, "")
     assert first.message() == "a\n a2"
     assert first.stop() == []
-    assert position(tmp_path) == 5
+    assert position(tmp_path) == 6
     second = Tail(tmp_path, "auto_flush_interval => 0.3")
     assert second.message() == "b\n b2"
     assert second.stop() == []
-    assert position(tmp_path) == 11
+    assert position(tmp_path) == 12
     with open(tmp_path / "a.log", "a") as log:
         log.write("t\nc\n")
     third = Tail(tmp_path, "auto_flush_interval => 0.3")
