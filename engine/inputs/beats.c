@@ -663,6 +663,21 @@ static bool stopped(void *state, const void *cfg)
     return true;
 }
 
+static void moved(void *state, const void *cfg_, struct worker *worker, struct input *self)
+{
+    struct beats_state *s = state;
+    const struct beats_cfg *cfg = cfg_;
+    if (!s->started) return;
+    server_move(&s->server, worker, cfg->ssl.context);
+    for (struct conn *one = s->server.first; one != NULL; one = one->next) {
+        struct beats_conn *c = (struct beats_conn *)one;
+        stamp_move(&c->stamp, s->cfg, cfg);
+        c->serial = 0;
+    }
+    s->cfg = cfg;
+    s->self = self;
+}
+
 static void stats(const void *shared, const void *cfg, struct buf *out)
 {
     (void)cfg;
@@ -685,6 +700,7 @@ static void stats(const void *shared, const void *cfg, struct buf *out)
 const struct input_ops input_beats = {
     .name = "beats",
     .doc = "Reads events from Beats, acknowledging them once they are delivered.",
+    .flags = INPUT_SHARED_STAYS,
     .settings = beats_settings,
     .cfg_size = sizeof(struct beats_cfg),
     .shared_size = sizeof(struct beats_shared),
@@ -695,6 +711,7 @@ const struct input_ops input_beats = {
     .start = start,
     .stop = stop,
     .stopped = stopped,
+    .moved = moved,
     .close = close_input,
     .stats = stats,
 };

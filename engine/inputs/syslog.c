@@ -572,6 +572,20 @@ static bool stopped(void *state, const void *cfg)
     return true;
 }
 
+static void moved(void *state, const void *cfg_, struct worker *worker, struct input *self)
+{
+    struct syslog_state *s = state;
+    const struct syslog_cfg *cfg = cfg_;
+    if (!s->started) return;
+    server_move(&s->server, worker, NULL);
+    datagrams_move(&s->udp, worker, s->cfg, cfg);
+    for (struct conn *c = s->server.first; c != NULL; c = c->next)
+        ((struct syslog_conn *)c)->serial = 0;
+    syslog_event_move(&s->event, &cfg->event);
+    s->cfg = cfg;
+    s->self = self;
+}
+
 static void stats(const void *shared, const void *cfg, struct buf *out)
 {
     (void)cfg;
@@ -592,6 +606,7 @@ static void stats(const void *shared, const void *cfg, struct buf *out)
 const struct input_ops input_syslog = {
     .name = "syslog",
     .doc = "Reads syslog messages over TCP and UDP.",
+    .flags = INPUT_SHARED_STAYS,
     .settings = syslog_settings,
     .cfg_size = sizeof(struct syslog_cfg),
     .shared_size = sizeof(struct syslog_shared),
@@ -602,6 +617,7 @@ const struct input_ops input_syslog = {
     .start = start,
     .stop = stop,
     .stopped = stopped,
+    .moved = moved,
     .close = close_input,
     .stats = stats,
 };

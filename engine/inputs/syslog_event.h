@@ -78,6 +78,8 @@ err syslog_event_compile(struct syslog_event_cfg *cfg, const struct syslog_event
                          struct compiler *c) MUST_USE;
 void syslog_event_release(struct syslog_event_cfg *cfg);
 err syslog_event_start(struct syslog_event_state *s, const struct syslog_event_cfg *cfg) MUST_USE;
+/* The same configuration at another place. */
+void syslog_event_move(struct syslog_event_state *s, const struct syslog_event_cfg *cfg);
 void syslog_event_stop(struct syslog_event_state *s);
 
 /* A new event from `raw`, which lives as long as the batch, as does `host`. known_good: it is

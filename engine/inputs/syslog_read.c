@@ -153,6 +153,13 @@ err syslog_event_start(struct syslog_event_state *s, const struct syslog_event_c
     return text_event_start(&s->text, &cfg->text);
 }
 
+void syslog_event_move(struct syslog_event_state *s, const struct syslog_event_cfg *cfg)
+{
+    if (s->scratch != NULL) grok_scratch_free(s->scratch);
+    s->scratch = cfg->grok != NULL ? grok_scratch_new(cfg->grok) : NULL;
+    memset(s->date, 0, sizeof(s->date));
+}
+
 void syslog_event_stop(struct syslog_event_state *s)
 {
     if (s->scratch != NULL) grok_scratch_free(s->scratch);
