@@ -11,6 +11,18 @@ static struct map *map_exact(struct arena *arena, uint32_t cap)
     return map;
 }
 
+/* map_append where room was made for everything that may come: nothing to check per field. */
+static inline __attribute__((always_inline)) void set(struct map *map, const struct key *key,
+                                                      struct value val)
+{
+    struct member *m = &map->at[map->n++];
+    m->key = key->name.p;
+    m->key_n = key->name.n;
+    m->hash = key->hash;
+    val.key_flags = key->flags;
+    m->val = val;
+}
+
 /* What a line says, whichever of the two formats it is in. */
 struct syslog_reading {
     slice text, message, timestamp, timestamp8601, hostname, program, pid;
@@ -20,9 +32,10 @@ struct syslog_reading {
     int64_t time_ns;
 };
 
-static void append(struct map *map, struct batch *b, struct key key, slice text)
+static inline __attribute__((always_inline)) void append(struct map *map, const struct key *key,
+                                                         slice text)
 {
-    if (text.p != NULL) map_append(map, &b->arena, key, value_string(text));
+    if (text.p != NULL) set(map, key, value_string(text));
 }
 
 static const struct value *label(const struct syslog_labels *labels, uint32_t at)
@@ -34,8 +47,8 @@ static struct value coded(const struct syslog_event_cfg *cfg, struct batch *b, u
                           const struct value *name, enum syslog_at code_at, enum syslog_at name_at)
 {
     struct map *map = map_exact(&b->arena, 2);
-    map_append(map, &b->arena, cfg->key[code_at], value_int(code));
-    if (name != NULL) map_append(map, &b->arena, cfg->key[name_at], *name);
+    set(map, &cfg->key[code_at], value_int(code));
+    if (name != NULL) set(map, &cfg->key[name_at], *name);
     return value_map(map);
 }
 
@@ -44,11 +57,11 @@ static void add_modern(const struct syslog_event_cfg *cfg, struct batch *b, stru
 {
     struct value version = value_int(m->version);
     if (cfg->ecs) version = syslog_version_text(m->version, &b->arena);
-    map_append(map, &b->arena, cfg->key[SYSLOG_VERSION], version);
-    append(map, b, cfg->key[SYSLOG_MSGID], m->msgid);
+    set(map, &cfg->key[SYSLOG_VERSION], version);
+    append(map, &cfg->key[SYSLOG_MSGID], m->msgid);
     if (m->structured_data.p != NULL)
-        map_append(map, &b->arena, cfg->key[SYSLOG_STRUCTURED_DATA],
-                   syslog_structured_data(m->structured_data, &b->arena));
+        set(map, &cfg->key[SYSLOG_STRUCTURED_DATA],
+            syslog_structured_data(m->structured_data, &b->arena));
 }
 
 static void fill_legacy(const struct syslog_event_cfg *cfg, struct batch *b, struct event *ev,
@@ -56,21 +69,21 @@ static void fill_legacy(const struct syslog_event_cfg *cfg, struct batch *b, str
 {
     struct map *map = &ev->data;
     uint32_t severity = r->priority & 7, facility = r->priority >> 3;
-    map_append(map, &b->arena, cfg->key[SYSLOG_HOST], value_clean(host));
-    map_append(map, &b->arena, cfg->key[SYSLOG_PRIORITY], value_int(r->priority));
-    append(map, b, cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
-    append(map, b, cfg->key[SYSLOG_TIMESTAMP8601], r->timestamp8601);
-    append(map, b, cfg->key[SYSLOG_LOGSOURCE], r->hostname);
-    append(map, b, cfg->key[SYSLOG_PROGRAM], r->program);
-    append(map, b, cfg->key[SYSLOG_PID], r->pid);
-    map_append(map, &b->arena, cfg->key[SYSLOG_SEVERITY], value_int(severity));
-    map_append(map, &b->arena, cfg->key[SYSLOG_FACILITY], value_int(facility));
+    set(map, &cfg->key[SYSLOG_HOST], value_clean(host));
+    set(map, &cfg->key[SYSLOG_PRIORITY], value_int(r->priority));
+    append(map, &cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
+    append(map, &cfg->key[SYSLOG_TIMESTAMP8601], r->timestamp8601);
+    append(map, &cfg->key[SYSLOG_LOGSOURCE], r->hostname);
+    append(map, &cfg->key[SYSLOG_PROGRAM], r->program);
+    append(map, &cfg->key[SYSLOG_PID], r->pid);
+    set(map, &cfg->key[SYSLOG_SEVERITY], value_int(severity));
+    set(map, &cfg->key[SYSLOG_FACILITY], value_int(facility));
     if (r->modern != NULL) add_modern(cfg, b, map, r->modern);
     if (!cfg->use_labels) return;
     const struct value *name = label(&cfg->facility, facility);
-    if (name != NULL) map_append(map, &b->arena, cfg->key[SYSLOG_FACILITY_LABEL], *name);
+    if (name != NULL) set(map, &cfg->key[SYSLOG_FACILITY_LABEL], *name);
     name = label(&cfg->severity, severity);
-    if (name != NULL) map_append(map, &b->arena, cfg->key[SYSLOG_SEVERITY_LABEL], *name);
+    if (name != NULL) set(map, &cfg->key[SYSLOG_SEVERITY_LABEL], *name);
 }
 
 static void fill_ecs(const struct syslog_event_cfg *cfg, struct batch *b, struct event *ev,
@@ -83,36 +96,36 @@ static void fill_ecs(const struct syslog_event_cfg *cfg, struct batch *b, struct
     bool odd_pid = pid.type == VALUE_STRING && r->modern != NULL;
 
     struct map *log = map_exact(arena, 1), *syslog = map_exact(arena, r->modern != NULL ? 7 : 3);
-    map_append(&ev->data, arena, cfg->log, value_map(log));
-    map_append(log, arena, cfg->syslog, value_map(syslog));
-    map_append(syslog, arena, cfg->key[SYSLOG_PRIORITY], value_int(r->priority));
-    map_append(syslog, arena, cfg->severity_key,
-               coded(cfg, b, severity, labels ? label(&cfg->severity, severity) : NULL,
-                     SYSLOG_SEVERITY, SYSLOG_SEVERITY_LABEL));
-    map_append(syslog, arena, cfg->facility_key,
-               coded(cfg, b, facility, labels ? label(&cfg->facility, facility) : NULL,
-                     SYSLOG_FACILITY, SYSLOG_FACILITY_LABEL));
+    set(&ev->data, &cfg->log, value_map(log));
+    set(log, &cfg->syslog, value_map(syslog));
+    set(syslog, &cfg->key[SYSLOG_PRIORITY], value_int(r->priority));
+    set(syslog, &cfg->severity_key,
+        coded(cfg, b, severity, labels ? label(&cfg->severity, severity) : NULL, SYSLOG_SEVERITY,
+              SYSLOG_SEVERITY_LABEL));
+    set(syslog, &cfg->facility_key,
+        coded(cfg, b, facility, labels ? label(&cfg->facility, facility) : NULL, SYSLOG_FACILITY,
+              SYSLOG_FACILITY_LABEL));
     if (r->modern != NULL) add_modern(cfg, b, syslog, r->modern);
-    if (odd_pid) map_append(syslog, arena, cfg->key[SYSLOG_PROCID], pid);
+    if (odd_pid) set(syslog, &cfg->key[SYSLOG_PROCID], pid);
 
     struct map *where = map_exact(arena, 2);
-    map_append(&ev->data, arena, cfg->host_key, value_map(where));
-    map_append(where, arena, cfg->key[SYSLOG_HOST], value_clean(host));
-    append(where, b, cfg->key[SYSLOG_LOGSOURCE], r->hostname);
+    set(&ev->data, &cfg->host_key, value_map(where));
+    set(where, &cfg->key[SYSLOG_HOST], value_clean(host));
+    append(where, &cfg->key[SYSLOG_LOGSOURCE], r->hostname);
 
     bool has_pid = pid.type != VALUE_NIL && !odd_pid;
     if (r->program.p != NULL || has_pid) {
         struct map *process = map_exact(arena, 2);
-        map_append(&ev->data, arena, cfg->process, value_map(process));
-        append(process, b, cfg->key[SYSLOG_PROGRAM], r->program);
-        if (has_pid) map_append(process, arena, cfg->key[SYSLOG_PID], pid);
+        set(&ev->data, &cfg->process, value_map(process));
+        append(process, &cfg->key[SYSLOG_PROGRAM], r->program);
+        if (has_pid) set(process, &cfg->key[SYSLOG_PID], pid);
     }
     struct map *service = map_exact(arena, 1);
-    map_append(&ev->data, arena, cfg->service, value_map(service));
-    map_append(service, arena, cfg->key[SYSLOG_SERVICE], cfg->service_type);
+    set(&ev->data, &cfg->service, value_map(service));
+    set(service, &cfg->key[SYSLOG_SERVICE], cfg->service_type);
     /* Left only where it could not be read. */
     if (r->timestamp.p != NULL && !r->has_time && r->modern == NULL)
-        append(&ev->data, b, cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
+        append(&ev->data, &cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
 }
 
 static bool read_modern(struct syslog_event_state *s, const struct syslog_event_cfg *cfg,
@@ -167,14 +180,14 @@ void syslog_event_add(struct syslog_event_state *s, const struct syslog_event_cf
     }
     struct event *ev = batch_add(b);
     if (ev == NULL) return;
-    map_reserve(&ev->data, &b->arena, MAP_CAP_FIRST);
-    map_append(&ev->data, &b->arena, cfg->text.message, value_string(r.message));
+    map_reserve(&ev->data, &b->arena, MAP_CAP_FIRST); /* 16: as many as fill_legacy may set */
+    set(&ev->data, &cfg->text.message, value_string(r.message));
     event_add_version(b, ev);
     if (r.has_time) ev->time = value_time(r.time_ns);
     if (cfg->ecs) {
         struct map *event = map_exact(&b->arena, 1);
-        map_append(&ev->data, &b->arena, cfg->text.event, value_map(event));
-        map_append(event, &b->arena, cfg->text.original, value_string(r.text));
+        set(&ev->data, &cfg->text.event, value_map(event));
+        set(event, &cfg->text.original, value_string(r.text));
         fill_ecs(cfg, b, ev, &r, host);
     } else {
         fill_legacy(cfg, b, ev, &r, host);
