@@ -10,6 +10,7 @@
 
 #include "engine/app/api.h"
 #include "engine/app/cli.h"
+#include "engine/app/log_file.h"
 #include "engine/app/notify.h"
 #include "engine/app/status.h"
 #include "engine/base/assert.h"
@@ -218,6 +219,7 @@ static void asked_reload(struct control *c)
 {
     log_info("agent", "SIGHUP received. Looking for changes of the configuration.");
     notify_reloading();
+    if (log_file_open(c->settings) != ERR_OK) log_error("runner", "the log file was not reopened");
     c->failed_n = 0; /* somebody asks: say again what is wrong */
     converge(c);
     notify_systemd("READY=1");
