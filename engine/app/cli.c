@@ -10,9 +10,28 @@
 
 #include "engine/app/control.h"
 #include "engine/app/flags.h"
+#include "engine/app/log_file.h"
 #include "engine/base/cpu.h"
 #include "engine/base/log.h"
 #include "parsers/init.h"
+
+/* ${NAME} comes from the environment only; a keystore that would be passed over in silence could
+ * mean that a password is taken from elsewhere. */
+static err check_keystore(const struct flags *flags, const struct process_settings *s,
+                          struct diag *diag)
+{
+    char path[4096];
+    if (process_settings_text(s, "keystore.file").p != NULL) {
+        diag_error(diag, POS_NONE, "environment variables",
+                   "spate does not read keystores (keystore.file)");
+        return ERR_CONFIG;
+    }
+    if (flags->path_settings == NULL) return ERR_OK;
+    snprintf(path, sizeof(path), "%s/logstash.keystore", flags->path_settings);
+    if (access(path, F_OK) == 0)
+        diag_warn(diag, POS_NONE, "environment variables", "spate does not read %s", path);
+    return ERR_OK;
+}
 
 static err read_settings(const struct flags *flags, struct process_settings *s, struct diag *diag)
 {
@@ -27,22 +46,16 @@ static err read_settings(const struct flags *flags, struct process_settings *s, 
         diag_error(diag, POS_NONE, NULL, "an interactive shell (-i) is not supported");
         e = ERR_CONFIG;
     }
-    return e;
+    return e == ERR_OK ? check_keystore(flags, s, diag) : e;
 }
 
 static err set_up_log(const struct process_settings *s)
 {
     enum log_level level;
     if (log_level_parse(process_settings_text(s, "log.level").p, &level)) log_set_level(level);
-    bool json = slice_equal(process_settings_text(s, "log.format"), SLICE("json"));
-    if (json) log_set_format(LOG_JSON);
-    slice folder = process_settings_text(s, "path.logs");
-    if (folder.p == NULL) return ERR_OK;
-    char path[4096];
-    snprintf(path, sizeof(path), "%.*s/spate-%s.log", SLICE_FMT(folder), json ? "json" : "plain");
-    if (folder_make(folder.p) == ERR_OK && log_set_file(path) == ERR_OK) return ERR_OK;
-    fprintf(stderr, "ERROR: path.logs: cannot write %s: %s\n", path, strerror(errno));
-    return ERR_SYSTEM;
+    if (slice_equal(process_settings_text(s, "log.format"), SLICE("json")))
+        log_set_format(LOG_JSON);
+    return log_file_open(s);
 }
 
 static err check_user(const struct process_settings *s)

@@ -10,6 +10,7 @@
 
 #include "engine/app/api.h"
 #include "engine/app/cli.h"
+#include "engine/app/log_file.h"
 #include "engine/app/notify.h"
 #include "engine/app/status.h"
 #include "engine/base/assert.h"
@@ -17,6 +18,7 @@
 #include "engine/base/log.h"
 
 #define SERVE_POLL_NS NS_PER_SEC
+#define END_WAIT_NS (2 * NS_PER_SEC)
 #define STALL_LOG_NS (5 * NS_PER_SEC)
 #define RETIRED_POLL_NS (50 * NS_PER_MS)
 
@@ -130,11 +132,17 @@ static void end_pipeline(struct control *c, uint32_t index)
     struct pipeline *p = c->engine.pipeline[index];
     log_info("agent", "pipeline %s is gone from the configuration and stops", p->plan->pipeline_id);
     pipeline_stop_inputs(p);
-    int64_t limit_ns = process_settings_int(c->settings, "shutdown.timeout");
-    if (!pipeline_drain(p, clock_mono_ns() + limit_ns))
-        log_warn("agent", "pipeline %s: not everything was delivered", p->plan->pipeline_id);
+    bool drained = pipeline_drain(p, clock_mono_ns() + END_WAIT_NS);
     engine_remove(&c->engine, index);
-    pipeline_close(p);
+    if (drained || c->engine.retired_n == ENGINE_RETIRED_MAX) {
+        if (!drained)
+            log_warn("agent", "pipeline %s: not everything was delivered", p->plan->pipeline_id);
+        pipeline_close(p);
+        return;
+    }
+    pthread_mutex_lock(&c->engine.view); /* it delivers the rest beside the others */
+    c->engine.retired[c->engine.retired_n++] = p;
+    pthread_mutex_unlock(&c->engine.view);
 }
 
 /* ---- all of them --------------------------------------------------------------------- */
@@ -218,6 +226,7 @@ static void asked_reload(struct control *c)
 {
     log_info("agent", "SIGHUP received. Looking for changes of the configuration.");
     notify_reloading();
+    if (log_file_open(c->settings) != ERR_OK) log_error("runner", "the log file was not reopened");
     c->failed_n = 0; /* somebody asks: say again what is wrong */
     converge(c);
     notify_systemd("READY=1");

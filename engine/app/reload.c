@@ -207,13 +207,13 @@ static void move_back(struct replacing *r)
 {
     for (uint32_t i = 0; i < r->new->plan->input_n; i++)
         if (r->keep_new[i] != KEEP_ALL) pipeline_input_stop(r->new, i);
-    pipeline_drain(r->new, clock_mono_ns() + patience_ns(r));
+    move_inputs(r, true);
+    if (!pipeline_drain(r->new, clock_mono_ns() + patience_ns(r))) pipeline_workers_free(r->new);
     for (uint32_t i = 0; i < r->new->plan->input_n; i++) {
         if (r->keep_new[i] == KEEP_ALL) continue;
         pipeline_input_free(r->new, i);
         if (r->keep_new[i] == KEEP_NOTHING) pipeline_input_close(r->new, i);
     }
-    move_inputs(r, true);
     pipeline_on_all(r->old, NULL, undrain_on);
     pthread_mutex_lock(&r->engine->view);
     for (uint32_t k = 0; k < r->old->plan->input_n; k++) {

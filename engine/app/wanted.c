@@ -110,6 +110,15 @@ static void check_order(const struct process_settings *s, struct diag *diag)
                    "pipeline.ordered: true needs a single worker");
 }
 
+/* Promises about events that are not kept must not be taken for given. */
+static void check_promises(const struct process_settings *s, struct diag *diag)
+{
+    if (slice_equal(process_settings_text(s, "queue.type"), SLICE("persisted")))
+        diag_error(diag, POS_NONE, "queue.type: memory", "queue.type: persisted is not supported");
+    if (process_settings_bool(s, "dead_letter_queue.enable"))
+        diag_error(diag, POS_NONE, NULL, "dead_letter_queue.enable is not supported");
+}
+
 static void report(struct load_report *r, const struct diag *diag)
 {
     diag_print(diag, &r->text);
@@ -129,6 +138,7 @@ struct plan *wanted_compile(const struct wanted *w, const char *cache_dir, struc
     struct plan *plan = NULL;
     *r = (struct load_report){0};
     check_order(w->settings, &diag);
+    check_promises(w->settings, &diag);
     if (read_source(w, &heap, &diag, &source) == ERR_OK &&
         ast_parse(source, options, &heap, &diag, ast) == ERR_OK &&
         env_expand_ast(&env, ast, &heap, &diag) == ERR_OK)

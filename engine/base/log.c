@@ -1,4 +1,5 @@
 /* log.c - formatting and writing of log lines. */
+#define _GNU_SOURCE
 #include "engine/base/log.h"
 
 #include <errno.h>
@@ -43,9 +44,15 @@ err log_set_file(const char *path)
 {
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) return ERR_SYSTEM;
-    int before = atomic_exchange(&file_fd, fd);
-    if (before >= 0) close(before);
-    return ERR_OK;
+    int before = atomic_load(&file_fd);
+    if (before < 0) {
+        atomic_store(&file_fd, fd);
+        return ERR_OK;
+    }
+    /* Under the same number: another thread may be writing to it just now. */
+    err e = dup3(fd, before, O_CLOEXEC) < 0 ? ERR_SYSTEM : ERR_OK;
+    close(fd);
+    return e;
 }
 
 bool log_level_parse(const char *name, enum log_level *out)

@@ -114,3 +114,21 @@ def test_one_port_for_the_api_and_it_is_taken(spate):
     code, out, err = run("-e", "input { heartbeat { } } output { null { } }", "--path.data", engine.path("other"),
                          "--api.http.port", engine.api_port)
     assert code == 1 and "monitoring API cannot listen" in out + err
+
+
+def test_log_file_is_opened_again(spate, tmp_path):
+    """logrotate moves the file away and sends SIGHUP."""
+    engine = spate("input { heartbeat { } } output { null { } }", args=["-l", tmp_path])
+    os.rename(tmp_path / "spate-plain.log", tmp_path / "spate-plain.log.1")
+    engine.process.send_signal(signal.SIGHUP)
+    harness.wait_for((tmp_path / "spate-plain.log").exists, what="a new file")
+    engine.stop()
+    assert "Shutting down" in (tmp_path / "spate-plain.log").read_text()
+    assert "started" in (tmp_path / "spate-plain.log.1").read_text()
+
+
+def test_keystores_are_not_passed_over_in_silence(tmp_path):
+    (tmp_path / "logstash.keystore").write_bytes(b"x")
+    code, _, err = run("-t", "-e", GOOD, "--path.settings", tmp_path)
+    assert code == 0 and "does not read" in err
+    assert run("-t", "-e", GOOD, "-S", "keystore.file=/x")[0] == 1
