@@ -230,16 +230,35 @@ static bool on_quiet(struct feed *feed)
     return true;
 }
 
+/* A codec that gathers lines was quiet for long: what it holds becomes an event of its own chunk.
+ */
+static bool quiet(struct feed *feed)
+{
+    struct tail_file *f = (struct tail_file *)feed;
+    if (f->tail->stopping || f->ending || f->receipt != NULL || ack_window_full(&f->window))
+        return false;
+    f->receipt = ack_window_open(&f->window, 0, 0);
+    feed_complete(feed);
+    receipt_settle(f);
+    return true;
+}
+
+static err feed_begin(struct file_tail *t, struct tail_file *f)
+{
+    /* Without a window: receipts are held by describe(), as they carry offsets. */
+    err e =
+        feed_init(&f->feed, t->worker, &t->intake, NULL, &t->config->codec, t->self->decoration);
+    f->feed.describe = describe;
+    f->feed.quiet = quiet;
+    return e;
+}
+
 /* ---- opening and closing ------------------------------------------------------------- */
 
 static bool make_live(struct file_tail *t, struct tail_file *f)
 {
     if (f->live) return true;
-    /* Without a window: receipts are held by describe(), as they carry offsets. */
-    err e =
-        feed_init(&f->feed, t->worker, &t->intake, NULL, &t->config->codec, t->self->decoration);
-    if (e != ERR_OK) return false;
-    f->feed.describe = describe;
+    if (feed_begin(t, f) != ERR_OK) return false;
     f->feed.quiet = on_quiet;
     ack_window_init(&f->window, FILE_WINDOW_SLOTS, &t->intake);
     f->window.acked = acked;
@@ -374,10 +393,8 @@ static void begin_anew(struct file_tail *t, struct tail_file *f)
     f->pos = 0;
     if (f->live) {
         feed_fini(&f->feed);
-        err e = feed_init(&f->feed, t->worker, &t->intake, NULL, &t->config->codec,
-                          t->self->decoration);
+        err e = feed_begin(t, f);
         ASSERT(e == ERR_OK); /* it worked before */
-        f->feed.describe = describe;
         f->feed.quiet = on_quiet;
     }
     since_set(f, 0);

@@ -293,6 +293,14 @@ output { file { path => "@DIR@/out/x" codec => line { format => "%{message}" } }
         engine.cleanup()
 
 
+def test_gathered_lines_are_completed_by_silence(prepared):
+    """multiline with auto_flush_interval: the last event does not wait for the next, and its position counts."""
+    engine = prepared(TAIL % 'codec => multiline { pattern => "^ " what => "previous" auto_flush_interval => 1 }',
+                      [("in/a.log", b"a\n a2\nb\n b2\n"), ("in/b.log", b"c\n")])
+    assert sorted(wait_lines(engine, 5)) == [b" a2", b" b2", b"a", b"b", b"c"]
+    harness.wait_for(lambda: sorted(since(engine).values()) == [2, 12], 10, lambda: str(since(engine)))
+
+
 # ---- output ----
 
 OUT = 'input { tcp { port => @P1@ codec => json_lines } } output { file { path => "@DIR@/%s" %s } }'
