@@ -324,7 +324,9 @@ static void world_init(uint64_t seed)
         world.listener[i] = sim_listen(world.sim);
         struct io *io =
             sim_io_new(world.sim, (struct io_config){.stream_buffers = 1 + (uint32_t)below(6)});
-        shard_init(&shards[i], i, io, 0);
+        /* None, less than a batch might need, or little more. */
+        static const size_t pools[] = {0, 0, 256 << 10, (4 << 20) + (700 << 10)};
+        shard_init(&shards[i], i, io, pools[below(ARRAY_LEN(pools))]);
     }
     now_running = running_new();
     inputs_start(now_running);
