@@ -167,10 +167,20 @@ void worker_remove_intake(struct worker *w, struct intake *intake)
     PANIC("an intake that was never added");
 }
 
+/* With no batch waiting on the shard, what is in use is the open batches' and what is kept for the
+ * next: nothing would ever give it back, so refusing to read then would be for ever. */
+static bool has_memory(const struct worker *w)
+{
+    const struct shard *shard = w->shard;
+    if (pages_room(&shard->pool, WORKER_ROOM_BYTES)) return true;
+    for (uint32_t i = 0; i < shard->worker_n; i++)
+        if (shard->worker[i]->parked_n > 0) return false;
+    return true;
+}
+
 static bool has_room(const struct worker *w)
 {
-    return !w->paused && w->parked_n < WORKER_PARKED_MAX &&
-           pages_room(&w->shard->pool, WORKER_ROOM_BYTES);
+    return !w->paused && w->parked_n < WORKER_PARKED_MAX && has_memory(w);
 }
 
 bool worker_may_read(struct worker *w, struct intake *intake, const struct ack_window *window)
@@ -181,7 +191,7 @@ bool worker_may_read(struct worker *w, struct intake *intake, const struct ack_w
     if (!intake->stopped) {
         intake_hold(w, intake, true);
         if (w->parked_n >= WORKER_PARKED_MAX) counter_add(&w->counters.parked_hits, 1);
-        if (!pages_room(&w->shard->pool, WORKER_ROOM_BYTES)) {
+        if (!has_memory(w)) {
             counter_add(&w->counters.room_hits, 1);
             counter_add(&w->shard->counters.pages_limit_hits, 1);
         }

@@ -18,7 +18,8 @@
  * L2. pipeline.batch.size lowers or raises it up to BATCH_EVENTS_MAX / 4. */
 #define WORKER_BATCH_EVENTS 1024u
 #define WORKER_BATCH_BYTES (256u * 1024)
-/* A batch's worst growth is unknown; this much room in the pool is asked for before reading on. */
+/* A batch's worst growth is unknown; this much room in the pool is asked for before reading on,
+ * while batches wait. */
 #define WORKER_ROOM_BYTES (4u * 1024 * 1024)
 
 struct worker_counters {

@@ -75,11 +75,12 @@ static struct value *field(struct event *ev, const char *name)
     return m == NULL ? NULL : &m->val;
 }
 
-static uint32_t number_of(struct event *ev, const char *name)
+static uint32_t number_of(struct batch *b, struct event *ev, const char *name)
 {
     struct value all = value_map(&ev->data);
     struct buf shown = {0};
     struct value *v = field(ev, name);
+    if (v != NULL) value_resolve(v, &b->arena);
     int64_t num = -1;
     bool ok = v != NULL &&
               (v->type == VALUE_INT ? (num = v->u.num, true) : slice_to_i64(value_slice(v), &num));
@@ -100,9 +101,9 @@ static enum push remote_push(void *state, const void *cfg_, struct batch *b, con
     }
     for (uint32_t i = 0; i < in->n; i++) {
         struct event *ev = &b->event[in->at[i]];
-        uint32_t client = number_of(ev, "c"), line = number_of(ev, "s");
+        uint32_t client = number_of(b, ev, "c"), line = number_of(b, ev, "s");
         bool twin = event_has_tag(b, ev, SLICE("twin"));
-        model_pushed((uint32_t)cfg->number, (int)number_of(ev, "fd"), client, line, twin);
+        model_pushed((uint32_t)cfg->number, (int)number_of(b, ev, "fd"), client, line, twin);
         buf_printf(&r->body, "%u %u %d\n", client, line, twin);
     }
     lane_add(s->lane, b, in->n);

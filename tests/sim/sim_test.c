@@ -51,15 +51,16 @@ static uint64_t below(uint64_t n)
     return prng_below(sim_prng(world.sim), n);
 }
 
-static const char config[] =
-    "input { peers { codec => line } }"
-    "filter { kv { } mutate { convert => { 's' => 'integer' } }"
-    "  if [k] == 'd' { drop { } }"
-    "  else if [k] == 'c' { clone { clones => ['twin'] } }"
-    "  if [s] > 10 { pause { } mutate { add_field => { 'late' => '%{c}' } } }"
-    "  mutate { remove_field => ['message', 'event'] } }"
-    "output { remote { number => 0 } if [k] == 'b' and 'twin' not in [tags] {"
-    "  remote { number => 1 } } }";
+static bool json; /* what clients write in this world: JSON, or key=value */
+#define CONFIG(codec)                                                                              \
+    "input { peers { codec => " codec " } }"                                                       \
+    "filter { kv { } mutate { convert => { 's' => 'integer' } }"                                   \
+    "  if [k] == 'd' { drop { } }"                                                                 \
+    "  else if [k] == 'c' { clone { clones => ['twin'] } }"                                        \
+    "  if [s] > 10 { pause { } mutate { add_field => { 'late' => '%{c}' } } }"                     \
+    "  mutate { remove_field => ['message', 'event'] } }"                                          \
+    "output { remote { number => 0 } if [k] == 'b' and 'twin' not in [tags] {"                     \
+    "  remote { number => 1 } } }"
 
 /* ---- clients ------------------------------------------------------------------------------- */
 
@@ -77,12 +78,15 @@ static void client_connect(struct client *c, uint32_t index)
 static void client_write_line(struct client *c, uint32_t index)
 {
     const struct line_model *line = &model.client[index].line[c->next];
-    buf_printf(&c->out, "c=%u s=%u k=%c", index, c->next, line->kind);
+    buf_printf(&c->out, json ? "{\"c\":%u,\"s\":%u,\"k\":\"%c\"" : "c=%u s=%u k=%c", index, c->next,
+               line->kind);
     if (line->kind == LINE_LARGE) {
-        buf_add_cstr(&c->out, " p=");
+        buf_add_cstr(&c->out, json ? ",\"p\":\"\\u0041" : " p=");
         for (uint32_t i = 0; i < 3000 + c->next * 40; i++)
             buf_add_byte(&c->out, (char)('a' + (i + c->next) % 26));
+        if (json) buf_add_byte(&c->out, '"');
     }
+    if (json) buf_add_byte(&c->out, '}');
     c->next++;
     /* The last line sometimes lacks its end: the end of the stream ends it. */
     if (c->next < model.client[index].line_n || below(2) == 0) buf_add_byte(&c->out, '\n');
@@ -157,7 +161,7 @@ static struct running *running_new(void)
 {
     struct running *r = calloc(1, sizeof(*r));
     ASSERT(r != NULL);
-    r->plan = rig_compile(settings, &registry, config);
+    r->plan = rig_compile(settings, &registry, json ? CONFIG("json_lines") : CONFIG("line"));
     ASSERT(r->plan != NULL && r->plan->output_n == OUTPUTS);
     rig_open_outputs(r->output, r->plan, shard_n);
     r->input = (struct input){.ops = r->plan->input[0].ops, .cfg = r->plan->input[0].cfg};
@@ -311,6 +315,7 @@ static void world_init(uint64_t seed)
     make_faults(&faults);
     sim_set_faults(world.sim, faults);
     make_clients();
+    json = below(2) == 0;
     struct diag diag = DIAG_INIT;
     settings = process_settings_new(&settings_heap);
     char text[16];
@@ -324,7 +329,9 @@ static void world_init(uint64_t seed)
         world.listener[i] = sim_listen(world.sim);
         struct io *io =
             sim_io_new(world.sim, (struct io_config){.stream_buffers = 1 + (uint32_t)below(6)});
-        shard_init(&shards[i], i, io, 0);
+        /* None, less than a batch might need, or little more. */
+        static const size_t pools[] = {0, 0, 256 << 10, (4 << 20) + (700 << 10)};
+        shard_init(&shards[i], i, io, pools[below(ARRAY_LEN(pools))]);
     }
     now_running = running_new();
     inputs_start(now_running);

@@ -45,8 +45,6 @@ static void *shard_main(void *arg)
     shard_init(shard, index, io, 0);
     sem_post(&f.ready);
     shard_run(shard);
-    shard_fini(shard);
-    io_free(io);
     return NULL;
 }
 
@@ -188,6 +186,10 @@ static void end(void)
     for (uint32_t i = 0; i < SHARDS; i++) {
         shard_ask(i, do_stop);
         pthread_join(f.thread[i], NULL);
+        /* As the engine does: the one who asked may have been ringing its bell to the end. */
+        struct io *io = f.shard[i].io;
+        shard_fini(&f.shard[i]);
+        io_free(io);
     }
     sem_destroy(&f.ready);
 }

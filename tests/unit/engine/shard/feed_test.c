@@ -258,6 +258,28 @@ static void test_full_window(void **state)
     stream_fini();
 }
 
+/* A machine with many shards leaves each little memory: less than a batch might need at its worst.
+ * While nothing waits the shard reads on; while something waits it does not. */
+static void test_small_pool(void **state)
+{
+    (void)state;
+    stream_init("1", 64, 0);
+    s.r.shard.pool.limit_bytes = 4 * PAGE_BYTES;
+    for (int i = 0; i < 100; i++) assert_true(arrive(SLICE("a\n")));
+    full = true;
+    assert_false(arrive(SLICE("b\nc\nd\n")));
+    assert_int_equal(s.r.worker->parked_n, 1);
+    assert_true(counter_read(&s.r.shard.counters.pages_limit_hits) > 0);
+    for (int i = 0; i < 3; i++) worker_poll(s.r.worker);
+    assert_int_equal(s.r.worker->parked_n, 1);
+    full = false;
+    for (int i = 0; i < 3; i++) worker_poll(s.r.worker);
+    worker_flush(s.r.worker);
+    assert_false(feed_is_waiting(&s.feed));
+    assert_true(slice_ends(buf_slice(&got), SLICE("a;b;c;d;")));
+    stream_fini();
+}
+
 /* A frame that is too long comes in pieces, all of it, and never needs more than the bound. */
 static void test_long_frames(void **state)
 {
@@ -343,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_long_frames),
         cmocka_unit_test(test_long_frames_and_full_window),
         cmocka_unit_test(test_fini_while_waiting),
+        cmocka_unit_test(test_small_pool),
         cmocka_unit_test(test_end_while_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, free_got);
