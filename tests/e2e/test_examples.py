@@ -3,6 +3,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 
 import harness
 
@@ -19,10 +20,12 @@ def run(name, lines, codec="line", keep=None, **decorate):
         codec += " {}"
     config = ("input { stdin { codec => %s add_field => { %s } } }\n%s\n%s output { stdout { codec => json_lines } }"
               % (codec, fields, match.group(0), copy))
-    done = subprocess.run([harness.spate_bin(), "--log.level", "error", "--api.enabled", "false", "--pipeline.workers",
-                           "1", "-e", config], input="".join(line + "\n" for line in lines).encode(),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60 * harness.PATIENCE,
-                          env=dict(os.environ, TZ="UTC"))
+    with tempfile.TemporaryDirectory(prefix="spate-e2e-") as data:
+        done = subprocess.run([harness.spate_bin(), "--log.level", "error", "--api.enabled", "false", "--path.data", data,
+                               "--pipeline.workers", "1", "-e", config],
+                              input="".join(line + "\n" for line in lines).encode(),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60 * harness.PATIENCE,
+                              env=dict(os.environ, TZ="UTC"))
     assert done.returncode == 0, done.stdout + done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{")]
 

@@ -4,6 +4,7 @@ import random
 import re
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -45,9 +46,10 @@ class Stdin:
 
     def __init__(self, codec):
         config = ("input { stdin { codec => multiline { %s } } } output { stdout { codec => json_lines } }" % codec)
+        self.data = tempfile.TemporaryDirectory(prefix="spate-e2e-")
         self.process = subprocess.Popen(
             [harness.spate_bin(), "--pipeline.workers", "1", "--log.level", "error", "--api.enabled", "false",
-             "--pipeline.ecs_compatibility", "disabled", "-e", config], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+             "--path.data", self.data.name, "--pipeline.ecs_compatibility", "disabled", "-e", config], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def write(self, data):
         self.process.stdin.write(data)
