@@ -32,19 +32,19 @@ def main():
     ap.add_argument("--seconds", type=int, default=5)
     ap.add_argument("--name", default="")
     ap.add_argument("--junit", required=True)
-    ap.add_argument("folder", help="folder of the built targets, and the prefix of their names")
+    ap.add_argument("folder", help="folder of the built targets")
     opts = ap.parse_args()
     cases = []
-    for path in sorted(glob.glob(opts.folder + "_*") + glob.glob(os.path.join(os.path.dirname(opts.folder), "fuzz_*"))):
-        if not os.access(path, os.X_OK) or os.path.isdir(path) or opts.name not in path:
-            continue
+    for path in sorted(glob.glob(os.path.join(opts.folder, "fuzz_*"))):
         name = os.path.basename(path)
-        if any(name == c[0] for c in cases):
+        if not os.access(path, os.X_OK) or opts.name not in name:
             continue
         bad = run(path, opts.seconds)
         cases.append((name, bad))
         if bad:
             print("fuzz %s FAILED\n%s" % (name, bad))
+    if not cases:
+        cases.append(("targets", "no fuzz target was found in " + opts.folder))
     print("fuzz: %d targets, %d s each" % (len(cases), opts.seconds))
     with open(opts.junit, "w", encoding="utf-8") as out:
         out.write('<testsuite name="fuzz">')
