@@ -16,6 +16,8 @@
 #define LINES_MAX 400u
 #define OUTPUTS 2u
 #define CONNECTIONS_MAX 4096u
+/* Resets, and failed requests, of one world. */
+#define FAULTS_MAX 100u
 
 /* The kind of a line decides its way through the configuration. */
 enum line_kind {

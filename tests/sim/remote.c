@@ -161,7 +161,7 @@ static void answer(struct remote_shared *r, uint32_t at)
         h->due_ns = sim_now_ns(world.sim) + answer_delay();
         return;
     }
-    if (sim_chance(world.sim, world.fail_chance)) {
+    if (model.failed_requests < FAULTS_MAX && sim_chance(world.sim, world.fail_chance)) {
         outcome = OUTCOME_FAILED;
         model.failed_requests++;
         if (sim_chance(world.sim, 300)) store(r, h->request);

@@ -145,7 +145,8 @@ static void client_turn(uint32_t index)
               model.client[index].line_n);
         return;
     }
-    if (sim_chance(world.sim, reset_chance)) {
+    /* Not for ever: where answers are slow nobody would get anything done. */
+    if (model.resets < FAULTS_MAX && sim_chance(world.sim, reset_chance)) {
         model.resets++;
         sim_peer_reset(world.sim, c->fd);
         c->fd = -1;
