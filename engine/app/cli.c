@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/app/control.h"
+#include "engine/app/data_dir.h"
 #include "engine/app/flags.h"
 #include "engine/app/log_file.h"
 #include "engine/base/cpu.h"
@@ -92,18 +93,41 @@ static int test_configuration(const struct wanted_set *set, const struct process
     return ok ? 0 : 1;
 }
 
-static int with_settings(const struct flags *flags, const struct process_settings *s,
-                         struct wanted_set *set)
+/*
+ * Takes the folder for state. A configuration on the command line is a trial beside whatever else
+ * runs here, so it does without the default folder where that cannot be had; a service must not:
+ * the positions it would not find are in it.
+ */
+static err take_data(struct process_settings *s, struct data_dir *data, struct diag *diag)
 {
+    slice path = process_settings_text(s, "path.data");
+    if (process_settings_given(s, "path.data") ||
+        process_settings_text(s, "config.string").p == NULL)
+        return data_dir_open(data, path.p);
+    err e = data_dir_open_scratch(data, path.p);
+    if (e != ERR_OK || data->scratch[0] == '\0') return e;
+    e = process_settings_set(s, SLICE("path.data"), slice_from_cstr(data->scratch), POS_NONE, diag);
+    return e == ERR_OK ? process_settings_finish(s, diag) : e;
+}
+
+/* Everything that flags and files say. */
+static int with_settings(const struct flags *flags, struct process_settings *s, struct diag *diag)
+{
+    struct wanted_set *set = NULL;
+    struct data_dir data = DATA_DIR_CLOSED;
     bool test = process_settings_bool(s, "config.test_and_exit");
-    if (set_up_log(s) != ERR_OK || (!test && check_user(s) != ERR_OK)) {
-        wanted_drop(set);
-        return 1;
+    err e = set_up_log(s);
+    if (e == ERR_OK && !test) e = check_user(s);
+    if (e == ERR_OK && !test) e = take_data(s, &data, diag);
+    if (e == ERR_OK) e = wanted_read(s, flags->path_settings, &set, diag);
+    diag_print_file(diag, stderr);
+    int code = 1;
+    if (e == ERR_OK) {
+        parsers_init(cpu_init());
+        code = test ? test_configuration(set, s) : control_run(s, flags->path_settings, &data, set);
     }
-    parsers_init(cpu_init());
-    if (!test) return control_run(s, flags->path_settings, set);
-    int code = test_configuration(set, s);
-    wanted_drop(set);
+    if (e != ERR_OK || test) wanted_drop(set);
+    data_dir_close(&data);
     return code;
 }
 
@@ -112,23 +136,21 @@ int cli_main(int argc, char **argv)
     struct heap heap = HEAP_INIT;
     struct diag diag = DIAG_INIT;
     struct flags flags;
-    struct wanted_set *set = NULL;
     struct process_settings *s = process_settings_new(&heap);
+    int code = 1;
     err e = flags_read(argc, argv, &flags, &diag);
-    bool tell = e == ERR_OK && (flags.help || flags.version);
-    if (e == ERR_OK && !tell) e = read_settings(&flags, s, &diag);
-    if (e == ERR_OK && !tell) e = wanted_read(s, flags.path_settings, &set, &diag);
-    diag_print_file(&diag, stderr);
-    diag_fini(&diag);
-    int code = e == ERR_OK ? 0 : 1;
-    if (tell && flags.help)
+    if (e == ERR_OK && flags.help) {
         flags_help(stdout);
-    else if (tell)
+        code = 0;
+    } else if (e == ERR_OK && flags.version) {
         printf("spate %s\n", SPATE_VERSION);
-    else if (e == ERR_OK)
-        code = with_settings(&flags, s, set);
-    else
-        wanted_drop(set);
+        code = 0;
+    } else if (e == ERR_OK && read_settings(&flags, s, &diag) == ERR_OK) {
+        code = with_settings(&flags, s, &diag);
+    } else {
+        diag_print_file(&diag, stderr);
+    }
+    diag_fini(&diag);
     heap_fini(&heap);
     return code;
 }

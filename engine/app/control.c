@@ -328,7 +328,7 @@ static int run_pipelines(struct control *c)
 {
     int code = 0;
     if (process_settings_bool(c->settings, "api.enabled")) {
-        c->api = api_start(&c->engine, c->settings, c->data.uuid);
+        c->api = api_start(&c->engine, c->settings, c->uuid);
         if (c->api == NULL) return 1;
     }
     converge(c);
@@ -344,29 +344,27 @@ static int run_pipelines(struct control *c)
 }
 
 int control_run(const struct process_settings *settings, const char *path_settings,
-                struct wanted_set *set)
+                const struct data_dir *data, struct wanted_set *set)
 {
     struct control *c = calloc(1, sizeof(*c));
     ASSERT(c != NULL);
     c->settings = settings;
     c->path_settings = path_settings;
     c->first = set;
-    slice data = process_settings_text(settings, "path.data");
-    snprintf(c->cache_dir, sizeof(c->cache_dir), "%.*s/cache", SLICE_FMT(data));
+    c->uuid = data->uuid;
+    slice path_data = process_settings_text(settings, "path.data");
+    snprintf(c->cache_dir, sizeof(c->cache_dir), "%.*s/cache", SLICE_FMT(path_data));
     int code = 1;
     signals_block();
-    if (data_dir_open(&c->data, data.p) == ERR_OK) {
-        if (folder_make(c->cache_dir) != ERR_OK)
-            log_warn("runner", "cannot make %s: %s", c->cache_dir, strerror(errno));
-        if (start_shards(c) == ERR_OK) {
-            if (signals_start(&c->signals, &c->engine) == ERR_OK) {
-                code = run_pipelines(c);
-                signals_stop(&c->signals);
-            }
-            engine_stop(&c->engine);
+    if (folder_make(c->cache_dir) != ERR_OK)
+        log_warn("runner", "cannot make %s: %s", c->cache_dir, strerror(errno));
+    if (start_shards(c) == ERR_OK) {
+        if (signals_start(&c->signals, &c->engine) == ERR_OK) {
+            code = run_pipelines(c);
+            signals_stop(&c->signals);
         }
+        engine_stop(&c->engine);
     }
-    data_dir_close(&c->data);
     wanted_drop(c->first);
     free(c);
     return code;

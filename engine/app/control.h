@@ -19,7 +19,7 @@ struct control {
     const struct process_settings *settings;
     const char *path_settings;
     struct wanted_set *first; /* read at start-up; NULL once it has been used */
-    struct data_dir data;
+    const char *uuid;         /* of this installation */
     struct api *api;
     char cache_dir[4096];
     /* Pipelines that could not be started: what was tried, so that the same text is not reported
@@ -28,8 +28,9 @@ struct control {
     uint32_t failed_n;
 };
 
-/* Runs until a signal or until all inputs have ended; the exit code of the process. Takes `set`. */
+/* Runs until a signal or until all inputs have ended; the exit code of the process. Takes `set`;
+ * `data` is path.data, held. */
 int control_run(const struct process_settings *settings, const char *path_settings,
-                struct wanted_set *set);
+                const struct data_dir *data, struct wanted_set *set);
 
 #endif

@@ -1,8 +1,10 @@
 /* data_dir.c - making, locking and naming the data folder. */
+#define _GNU_SOURCE
 #include "engine/app/data_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,36 +70,74 @@ static void uuid_load(struct data_dir *d, const char *folder)
     if (fd >= 0) close(fd);
 }
 
-err data_dir_open(struct data_dir *d, const char *path)
+/* 0, or why not: EWOULDBLOCK when another process holds the folder. */
+static int try_open(struct data_dir *d, const char *path)
 {
-    *d = (struct data_dir){.lock_fd = -1};
-    if (folder_make(path) != ERR_OK) {
-        log_error("runner", "cannot make the folder of path.data, %s: %s", path, strerror(errno));
-        return ERR_SYSTEM;
-    }
     char lock[4096];
+    if (folder_make(path) != ERR_OK) return errno;
     snprintf(lock, sizeof(lock), "%s/.lock", path);
     int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        log_error("runner", "cannot open %s (path.data must be writable): %s", lock,
-                  strerror(errno));
-        return ERR_SYSTEM;
-    }
+    if (fd < 0) return errno;
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int why = errno;
         close(fd);
+        return why;
+    }
+    d->lock_fd = fd;
+    uuid_load(d, path);
+    return 0;
+}
+
+err data_dir_open(struct data_dir *d, const char *path)
+{
+    *d = DATA_DIR_CLOSED;
+    int why = try_open(d, path);
+    if (why == 0) return ERR_OK;
+    if (why == EWOULDBLOCK) {
         log_error("runner",
                   "path.data %s is locked by another running process; every process needs a "
                   "path.data of its own (--path.data)",
                   path);
         return ERR_BUSY;
     }
-    d->lock_fd = fd;
-    uuid_load(d, path);
-    return ERR_OK;
+    log_error("runner", "path.data %s must be a folder that can be written to: %s", path,
+              strerror(why));
+    return ERR_SYSTEM;
+}
+
+err data_dir_open_scratch(struct data_dir *d, const char *path)
+{
+    *d = DATA_DIR_CLOSED;
+    int why = try_open(d, path);
+    if (why == 0) return ERR_OK;
+    const char *below = getenv("TMPDIR");
+    int n = snprintf(d->scratch, sizeof(d->scratch), "%s/spate-XXXXXX", below ? below : "/tmp");
+    if (n >= (int)sizeof(d->scratch) || mkdtemp(d->scratch) == NULL) {
+        log_error("runner",
+                  "path.data %s cannot be used (%s), and there is no room for a "
+                  "temporary folder: %s",
+                  path, strerror(why), strerror(errno));
+        d->scratch[0] = '\0';
+        return ERR_SYSTEM;
+    }
+    log_warn("runner", "path.data %s %s; this run keeps its state in %s and removes it at the end",
+             path, why == EWOULDBLOCK ? "is in use by another process" : strerror(why), d->scratch);
+    why = try_open(d, d->scratch);
+    if (why == 0) return ERR_OK;
+    log_error("runner", "cannot use %s: %s", d->scratch, strerror(why));
+    return ERR_SYSTEM;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st, (void)type, (void)at;
+    return remove(path);
 }
 
 void data_dir_close(struct data_dir *d)
 {
+    if (d->scratch[0] != '\0' && nftw(d->scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        log_warn("runner", "cannot remove %s: %s", d->scratch, strerror(errno));
     if (d->lock_fd >= 0) close(d->lock_fd);
-    d->lock_fd = -1;
+    *d = DATA_DIR_CLOSED;
 }

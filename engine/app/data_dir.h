@@ -10,13 +10,19 @@
 
 struct data_dir {
     int lock_fd;
-    char uuid[40]; /* of this installation: path.data/uuid */
+    char uuid[40];    /* of this installation: path.data/uuid */
+    char scratch[64]; /* data_dir_open_scratch: the folder to remove, else empty */
 };
+
+#define DATA_DIR_CLOSED ((struct data_dir){.lock_fd = -1})
 
 /* Makes the folder and its parents. ERR_SYSTEM with errno. */
 err folder_make(const char *path) MUST_USE;
 /* ERR_SYSTEM when it cannot be made or written to, ERR_BUSY when another process holds it. */
 err data_dir_open(struct data_dir *d, const char *path) MUST_USE;
+/* The same, but where `path` cannot be had: a new folder below $TMPDIR (else /tmp), which
+ * data_dir_close removes with all that is in it; its name is in `scratch`. */
+err data_dir_open_scratch(struct data_dir *d, const char *path) MUST_USE;
 void data_dir_close(struct data_dir *d);
 /* A random version 4 UUID. */
 void uuid_make(char out[40]);

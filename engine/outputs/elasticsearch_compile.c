@@ -384,8 +384,7 @@ err es_compile(void *cfg_, struct compiler *c)
     struct es_cfg *cfg = cfg_;
     cfg->ecs = compiler_is_ecs(c);
     cfg->ordered = keeps_order(c);
-    if (cfg->opt.http_compression && cfg->opt.compression_level == 0)
-        cfg->opt.compression_level = 1;
+    if (!cfg->opt.http_compression) cfg->opt.compression_level = 0;
     if (cfg->opt.retry_max_s < cfg->opt.retry_initial_s)
         cfg->opt.retry_max_s = cfg->opt.retry_initial_s;
     err result = ERR_OK;

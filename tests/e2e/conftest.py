@@ -31,8 +31,10 @@ def pytest_runtest_setup(item):
 
 
 @pytest.fixture
-def spate():
-    """spate(config, ports=1, tcp=["P1"]) starts one; at the end each is stopped and checked."""
+def spate(sink):
+    """spate(config, ports=1, tcp=["P1"]) starts one; at the end each is stopped and checked.
+
+    It asks for the sinks, so that they are still there while what is left is delivered."""
     running = []
 
     def start(config=None, wait=True, **options):

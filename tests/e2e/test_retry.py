@@ -131,39 +131,6 @@ def test_memory_stays_bounded_while_the_cluster_is_down(sink, spate):
     engine.kill()
 
 
-def test_kill_and_restart_with_a_persistent_queue(sink, spate):
-    """kill -9 with the cluster down: what was in the persistent queue arrives after the restart."""
-    es = sink("--loss", "--down")
-    engine = spate(CONFIG, ports=1, tcp=["P1"], names={"ES": es.es}, settings={"queue.type": "persisted"})
-    harness.send_tcp(engine.port(), harness.numbered(1000))
-    harness.wait_for(lambda: engine.events()["in"] == 1000, 20, "1000 events in")
-    time.sleep(1.5)
-    engine.kill()
-    es.toggle()
-    engine.start()
-    harness.wait_for(lambda: es.stats()["unique"] == 1000, 60, lambda: str(es.stats()))
-
-
-def test_dead_letter_queue_takes_what_elasticsearch_refuses(sink, spate):
-    """With the dead letter queue on, a refused document is on disk instead of gone."""
-    es = sink("--loss", script="* items 400 match seq=000000000003")
-    engine = spate(CONFIG, ports=1, tcp=["P1"], names={"ES": es.es},
-                   settings={"dead_letter_queue.enable": "true", "dead_letter_queue.flush_interval": 1000})
-    harness.send_tcp(engine.port(), harness.numbered(10))
-    harness.wait_for(lambda: es.stats()["unique"] == 9, 30, lambda: str(es.stats()))
-
-    def found():
-        for folder, _, files in os.walk(engine.path("data")):
-            for name in files:
-                if "dead_letter_queue" in folder:
-                    with open(os.path.join(folder, name), "rb") as segment:
-                        if b"seq=000000000003" in segment.read():
-                            return True
-        return False
-
-    harness.wait_for(found, 15, "the event in a dead letter segment")
-
-
 def test_opensearch_gets_documents_too(sink, spate):
     """OpenSearch is told apart (no index lifecycle, composable template) and served like Elasticsearch."""
     es = sink("--loss", "--opensearch", "--version", "2.19.0")

@@ -105,10 +105,10 @@ def test_wrong_password_is_said(spate, es8_secure):
     engine.kill()
 
 
-def test_opensearch_output(spate, opensearch):
-    """The opensearch output writes to a real OpenSearch."""
+def test_opensearch(spate, opensearch):
+    """A real OpenSearch is told apart by its answer and written to."""
     engine = spate("""input { tcp { port => @P1@ } }
-      output { opensearch { hosts => ["@URL@"] index => "os" manage_template => false } }""", ports=1, tcp=["P1"],
+      output { elasticsearch { hosts => ["@URL@"] index => "os" } }""", ports=1, tcp=["P1"],
                    names={"URL": opensearch["url"]})
     harness.send_tcp(engine.port(), harness.numbered(1000))
     harness.wait_for(lambda: count(opensearch, "os") == 1000, 60, "1000 documents")
