@@ -103,11 +103,14 @@ static struct value *list_item(struct value *list, const struct field_step *step
     return at >= 0 && at < (int64_t)list->n ? &list->u.list[at] : NULL;
 }
 
-/* Follows steps [from, to) below `v`; NULL when the way ends. */
-static struct value *walk(struct value *v, const struct field_step *step, uint32_t n)
+/* Follows n steps below `v`; NULL when the way ends. What is found may be changed: shared maps
+ * on the way become the event's own. */
+static struct value *walk(struct value *v, const struct field_step *step, uint32_t n,
+                          struct arena *arena)
 {
     for (; n > 0 && v != NULL; step++, n--) {
         if (v->type == VALUE_MAP) {
+            value_resolve(v, arena);
             struct member *m = map_find(v->u.map, step->key.name, step->key.hash);
             v = m == NULL ? NULL : &m->val;
         } else if (v->type == VALUE_LIST) {
@@ -132,7 +135,8 @@ struct value *event_get(struct batch *b, struct event *ev, const struct fieldref
     const struct field_step *step = ref->step;
     struct member *m = map_find(root_map(ev, ref), step->key.name, step->key.hash);
     if (m == NULL) return NULL;
-    struct value *v = ref->depth == 1 ? &m->val : walk(&m->val, step + 1, ref->depth - 1);
+    struct value *v =
+        ref->depth == 1 ? &m->val : walk(&m->val, step + 1, ref->depth - 1, &b->arena);
     if (v != NULL) value_resolve(v, &b->arena);
     return v;
 }
@@ -177,6 +181,7 @@ struct value *event_place(struct batch *b, struct event *ev, const struct fieldr
             continue;
         }
         if (i > 0 && v->type != VALUE_MAP) return NULL;
+        if (i > 0) value_resolve(v, &b->arena);
         if (i > 0) map = v->u.map;
         struct member *m = map_find(map, step->key.name, step->key.hash);
         v = m != NULL ? &m->val : map_append(map, &b->arena, step->key, value_nil());
@@ -195,13 +200,13 @@ static bool tags_accept(const struct fieldref *ref, const struct value *val)
 }
 
 /* Whether every container on the way can be entered, so that a refused put changes nothing. */
-static bool way_is_free(struct event *ev, const struct fieldref *ref)
+static bool way_is_free(struct batch *b, struct event *ev, const struct fieldref *ref)
 {
     struct value root = value_map(root_map(ev, ref)), *v = &root;
     for (uint32_t i = 0; i < ref->depth && v != NULL && v->type != VALUE_NIL; i++) {
         if (v->type != VALUE_MAP && v->type != VALUE_LIST) return false;
         if (v->type == VALUE_LIST && !ref->step[i].is_index) return false;
-        v = walk(v, &ref->step[i], 1);
+        v = walk(v, &ref->step[i], 1, &b->arena);
     }
     return true;
 }
@@ -223,7 +228,7 @@ err event_put(struct batch *b, struct event *ev, const struct fieldref *ref, str
         map_put(root_map(ev, ref), &b->arena, ref->step[0].key, val);
         return ERR_OK;
     }
-    if (!way_is_free(ev, ref)) return ERR_TYPE;
+    if (!way_is_free(b, ev, ref)) return ERR_TYPE;
     struct value *at = event_place(b, ev, ref);
     if (at == NULL) return ERR_TYPE;
     val.key_flags = at->key_flags;
@@ -250,7 +255,6 @@ err event_append(struct batch *b, struct event *ev, const struct fieldref *ref, 
 
 bool event_remove(struct batch *b, struct event *ev, const struct fieldref *ref)
 {
-    (void)b;
     if (ref->root == FIELD_TIMESTAMP) {
         if (ref->depth > 0 || ev->time.type != VALUE_TIME) return false;
         ev->time = value_nil();
@@ -265,7 +269,8 @@ bool event_remove(struct batch *b, struct event *ev, const struct fieldref *ref)
     struct map *map = root_map(ev, ref);
     if (ref->depth > 1) {
         struct member *m = map_find(map, ref->step[0].key.name, ref->step[0].key.hash);
-        struct value *parent = m == NULL ? NULL : walk(&m->val, ref->step + 1, ref->depth - 2);
+        struct value *parent =
+            m == NULL ? NULL : walk(&m->val, ref->step + 1, ref->depth - 2, &b->arena);
         if (parent == NULL) return false;
         if (parent->type == VALUE_LIST) {
             struct value *item = list_item(parent, last);
@@ -275,6 +280,7 @@ bool event_remove(struct batch *b, struct event *ev, const struct fieldref *ref)
             return true;
         }
         if (parent->type != VALUE_MAP) return false;
+        value_resolve(parent, &b->arena);
         map = parent->u.map;
     }
     return map_remove(map, last->key.name, last->key.hash);

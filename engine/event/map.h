@@ -26,6 +26,17 @@ struct map {
     uint32_t n, cap;
 };
 
+struct shared_map {
+    struct map map; /* first: a value's u.map is this */
+    const char *json;
+};
+
+/* The JSON text, v->n bytes of it, of a value with VALUE_SHARED. */
+static inline const char *shared_map_json(const struct value *v)
+{
+    return ((const struct shared_map *)(const void *)v->u.map)->json;
+}
+
 /* A field name with its hash and how its bytes may be copied; from key_make or a decoder. */
 struct key {
     slice name;

@@ -84,8 +84,45 @@ static void resolve_float(struct value *v)
     *v = (struct value){.type = VALUE_FLOAT, .key_flags = v->key_flags, .u.real = real};
 }
 
+/* Encoders copy the text in whole vectors and may read this much behind it. */
+#define JSON_PAD_BYTES 64u
+
+struct value value_share(struct value v, bool with_json, struct arena *arena)
+{
+    ASSERT(v.type == VALUE_MAP && (v.flags & VALUE_SHARED) == 0);
+    struct shared_map *shared = arena_alloc(arena, sizeof(*shared), 16);
+    *shared = (struct shared_map){.map = *v.u.map};
+    v.u.map = &shared->map;
+    v.flags = VALUE_SHARED;
+    v.n = 0;
+    if (with_json) {
+        struct buf text = {0};
+        value_json(&v, &text);
+        char *json = arena_alloc(arena, text.n + JSON_PAD_BYTES, 16);
+        memset(json + text.n, 0, JSON_PAD_BYTES);
+        memcpy(json, text.data, text.n);
+        shared->json = json;
+        v.n = (uint32_t)text.n;
+        buf_fini(&text);
+    }
+    return v;
+}
+
+static void resolve_shared(struct value *v, struct arena *arena)
+{
+    struct map *own = map_new(arena);
+    map_copy(own, v->u.map, arena);
+    v->u.map = own;
+    v->flags = 0;
+    v->n = 0;
+}
+
 void value_resolve_lazy(struct value *v, struct arena *arena)
 {
+    if (v->flags & VALUE_SHARED) {
+        resolve_shared(v, arena);
+        return;
+    }
     if (v->flags & VALUE_ESCAPED) {
         char *out = arena_alloc(arena, v->n, 1);
         v->n = json_string_unescape(slice_make(v->u.str, v->n), out);
@@ -102,6 +139,7 @@ void value_resolve_lazy(struct value *v, struct arena *arena)
 struct value value_copy(const struct value *v, struct arena *arena)
 {
     struct value copy = *v;
+    if (v->flags & VALUE_SHARED) return copy;
     if (v->type == VALUE_LIST) {
         copy.u.list = arena_alloc(arena, (v->n + 1) * sizeof(struct value), 16);
         for (uint32_t i = 0; i < v->n; i++) copy.u.list[i] = value_copy(&v->u.list[i], arena);

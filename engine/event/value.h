@@ -5,7 +5,9 @@
  * blob) or from the configuration. A value that came from JSON may be lazy: a string that
  * still has its escapes (VALUE_ESCAPED), a number that is still text (VALUE_RAW). Encoders
  * copy lazy values verbatim; everyone else gets them resolved by event_get() or calls
- * value_resolve() on items of lists and maps. Owner: one shard.
+ * value_resolve() on items of lists and maps. A map that many events have in common
+ * (VALUE_SHARED) may be read as it is; resolving makes it the event's own, to be changed.
+ * Owner: one shard.
  */
 #ifndef ENGINE_EVENT_VALUE_H
 #define ENGINE_EVENT_VALUE_H
@@ -31,9 +33,10 @@ enum value_type {
 enum value_flag {
     VALUE_ESCAPED = 1, /* string: JSON escapes still in the bytes */
     VALUE_RAW = 2,     /* int or float: u.str and n are its JSON text */
-    VALUE_CLEAN = 4    /* string: known to need no JSON escaping */
+    VALUE_CLEAN = 4,   /* string: known to need no JSON escaping */
+    VALUE_SHARED = 8   /* map: other events have the same one, see struct shared_map */
 };
-#define VALUE_LAZY (VALUE_ESCAPED | VALUE_RAW)
+#define VALUE_LAZY (VALUE_ESCAPED | VALUE_RAW | VALUE_SHARED)
 
 enum key_flag {
     KEY_WIRE =
@@ -46,7 +49,7 @@ struct map;
 struct value {
     uint8_t type, flags;
     uint16_t key_flags; /* of the member this value sits in; nobody else's business */
-    uint32_t n;         /* bytes of a string or raw number, items of a list */
+    uint32_t n;         /* bytes of a string or raw number, items of a list, see shared_map */
     union {
         bool yes;
         int64_t num;
@@ -96,6 +99,13 @@ static inline struct value value_map(struct map *map)
 {
     return (struct value){.type = VALUE_MAP, .u.map = map};
 }
+
+/* A map that is never changed; nothing below it is lazy. A value with VALUE_SHARED points at
+ * the `map` of a struct shared_map, and its n is the number of bytes at `json`: the map's JSON
+ * text, or 0 without one. */
+/* Makes the map value `v`, built in `arena`, a shared one; with_json: encoded now, so that
+ * encoders copy it. */
+struct value value_share(struct value v, bool with_json, struct arena *arena);
 
 /* The bytes of a resolved VALUE_STRING or VALUE_BIGNUM. */
 static inline slice value_slice(const struct value *v)

@@ -1,7 +1,11 @@
 /* syslog_event.c - the direct way: constant keys, exact maps, borrowed strings. */
 #include "engine/inputs/syslog_event.h"
 
+#include "engine/base/number.h"
 #include "engine/inputs/syslog_fields.h"
+
+/* fill_legacy sets up to MAP_CAP_FIRST fields, fill_ecs half of these. */
+#define ECS_FIELDS 10u
 
 /* A map with exactly this much room, in one piece. */
 static struct map *map_exact(struct arena *arena, uint32_t cap)
@@ -43,13 +47,75 @@ static const struct value *label(const struct syslog_labels *labels, uint32_t at
     return at < labels->n ? &labels->at[at] : NULL;
 }
 
-static struct value coded(const struct syslog_event_cfg *cfg, struct batch *b, uint32_t code,
+static struct value coded(const struct syslog_event_cfg *cfg, struct arena *arena, uint32_t code,
                           const struct value *name, enum syslog_at code_at, enum syslog_at name_at)
 {
-    struct map *map = map_exact(&b->arena, 2);
+    struct map *map = map_exact(arena, 2);
     set(map, &cfg->key[code_at], value_int(code));
     if (name != NULL) set(map, &cfg->key[name_at], *name);
     return value_map(map);
+}
+
+static struct value severity_map(const struct syslog_event_cfg *cfg, struct arena *arena,
+                                 uint32_t code)
+{
+    return coded(cfg, arena, code, cfg->use_labels ? label(&cfg->severity, code) : NULL,
+                 SYSLOG_SEVERITY, SYSLOG_SEVERITY_LABEL);
+}
+
+static struct value facility_map(const struct syslog_event_cfg *cfg, struct arena *arena,
+                                 uint32_t code)
+{
+    return coded(cfg, arena, code, cfg->use_labels ? label(&cfg->facility, code) : NULL,
+                 SYSLOG_FACILITY, SYSLOG_FACILITY_LABEL);
+}
+
+/* [log] of an RFC 3164 line. */
+static struct value log_map(const struct syslog_event_cfg *cfg, struct arena *arena,
+                            uint32_t priority)
+{
+    struct map *log = map_exact(arena, 1), *syslog = map_exact(arena, 3);
+    set(log, &cfg->syslog, value_map(syslog));
+    set(syslog, &cfg->key[SYSLOG_PRIORITY], value_int(priority));
+    set(syslog, &cfg->severity_key, severity_map(cfg, arena, priority & 7));
+    set(syslog, &cfg->facility_key, facility_map(cfg, arena, priority >> 3));
+    return value_map(log);
+}
+
+/* The decimal text of a number, for encoders to copy. */
+static struct value number_text(struct arena *arena, uint32_t number)
+{
+    char *text = arena_alloc(arena, NUMBER_TEXT_MAX, 16);
+    uint32_t n = number_i64_text(number, text);
+    return (struct value){.type = VALUE_INT, .flags = VALUE_RAW, .n = n, .u.str = text};
+}
+
+static struct value *values(struct arena *arena, uint32_t n)
+{
+    return arena_alloc(arena, n * sizeof(struct value), 16);
+}
+
+void syslog_event_prepare(struct syslog_event_cfg *cfg, struct arena *arena)
+{
+    for (uint32_t i = 0; i < SYSLOG_PRIORITIES; i++) cfg->number[i] = number_text(arena, i);
+    if (!cfg->ecs) return;
+    cfg->log_map = values(arena, SYSLOG_PRIORITIES);
+    cfg->severity_map = values(arena, SYSLOG_SEVERITIES);
+    cfg->facility_map = values(arena, SYSLOG_FACILITIES);
+    for (uint32_t i = 0; i < SYSLOG_PRIORITIES; i++)
+        cfg->log_map[i] = value_share(log_map(cfg, arena, i), true, arena);
+    for (uint32_t i = 0; i < SYSLOG_SEVERITIES; i++)
+        cfg->severity_map[i] = value_share(severity_map(cfg, arena, i), true, arena);
+    for (uint32_t i = 0; i < SYSLOG_FACILITIES; i++)
+        cfg->facility_map[i] = value_share(facility_map(cfg, arena, i), true, arena);
+    struct map *service = map_exact(arena, 1);
+    set(service, &cfg->key[SYSLOG_SERVICE], cfg->service_type);
+    cfg->service_map = value_share(value_map(service), true, arena);
+}
+
+static struct value number(const struct syslog_event_cfg *cfg, uint32_t num)
+{
+    return num < SYSLOG_PRIORITIES ? cfg->number[num] : value_int(num);
 }
 
 static void add_modern(const struct syslog_event_cfg *cfg, struct batch *b, struct map *map,
@@ -70,14 +136,14 @@ static void fill_legacy(const struct syslog_event_cfg *cfg, struct batch *b, str
     struct map *map = &ev->data;
     uint32_t severity = r->priority & 7, facility = r->priority >> 3;
     set(map, &cfg->key[SYSLOG_HOST], value_clean(host));
-    set(map, &cfg->key[SYSLOG_PRIORITY], value_int(r->priority));
+    set(map, &cfg->key[SYSLOG_PRIORITY], number(cfg, r->priority));
     append(map, &cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
     append(map, &cfg->key[SYSLOG_TIMESTAMP8601], r->timestamp8601);
     append(map, &cfg->key[SYSLOG_LOGSOURCE], r->hostname);
     append(map, &cfg->key[SYSLOG_PROGRAM], r->program);
     append(map, &cfg->key[SYSLOG_PID], r->pid);
-    set(map, &cfg->key[SYSLOG_SEVERITY], value_int(severity));
-    set(map, &cfg->key[SYSLOG_FACILITY], value_int(facility));
+    set(map, &cfg->key[SYSLOG_SEVERITY], number(cfg, severity));
+    set(map, &cfg->key[SYSLOG_FACILITY], number(cfg, facility));
     if (r->modern != NULL) add_modern(cfg, b, map, r->modern);
     if (!cfg->use_labels) return;
     const struct value *name = label(&cfg->facility, facility);
@@ -86,27 +152,34 @@ static void fill_legacy(const struct syslog_event_cfg *cfg, struct batch *b, str
     if (name != NULL) set(map, &cfg->key[SYSLOG_SEVERITY_LABEL], *name);
 }
 
+/* [log]: the same for all lines of a priority, but for what RFC 5424 adds. */
+static struct value make_log(const struct syslog_event_cfg *cfg, struct batch *b,
+                             const struct syslog_reading *r, const struct value *odd_pid)
+{
+    struct arena *arena = &b->arena;
+    if (r->priority >= SYSLOG_PRIORITIES && r->modern == NULL)
+        return log_map(cfg, arena, r->priority);
+    if (r->modern == NULL) return cfg->log_map[r->priority];
+    struct map *log = map_exact(arena, 1), *syslog = map_exact(arena, 7);
+    uint32_t severity = r->priority & 7, facility = r->priority >> 3;
+    bool usual = facility < SYSLOG_FACILITIES;
+    set(log, &cfg->syslog, value_map(syslog));
+    set(syslog, &cfg->key[SYSLOG_PRIORITY], number(cfg, r->priority));
+    set(syslog, &cfg->severity_key, cfg->severity_map[severity]);
+    set(syslog, &cfg->facility_key,
+        usual ? cfg->facility_map[facility] : facility_map(cfg, arena, facility));
+    add_modern(cfg, b, syslog, r->modern);
+    if (odd_pid != NULL) set(syslog, &cfg->key[SYSLOG_PROCID], *odd_pid);
+    return value_map(log);
+}
+
 static void fill_ecs(const struct syslog_event_cfg *cfg, struct batch *b, struct event *ev,
                      const struct syslog_reading *r, slice host)
 {
     struct arena *arena = &b->arena;
-    uint32_t severity = r->priority & 7, facility = r->priority >> 3;
-    bool labels = cfg->use_labels;
     struct value pid = r->pid.p == NULL ? value_nil() : syslog_pid(r->pid);
     bool odd_pid = pid.type == VALUE_STRING && r->modern != NULL;
-
-    struct map *log = map_exact(arena, 1), *syslog = map_exact(arena, r->modern != NULL ? 7 : 3);
-    set(&ev->data, &cfg->log, value_map(log));
-    set(log, &cfg->syslog, value_map(syslog));
-    set(syslog, &cfg->key[SYSLOG_PRIORITY], value_int(r->priority));
-    set(syslog, &cfg->severity_key,
-        coded(cfg, b, severity, labels ? label(&cfg->severity, severity) : NULL, SYSLOG_SEVERITY,
-              SYSLOG_SEVERITY_LABEL));
-    set(syslog, &cfg->facility_key,
-        coded(cfg, b, facility, labels ? label(&cfg->facility, facility) : NULL, SYSLOG_FACILITY,
-              SYSLOG_FACILITY_LABEL));
-    if (r->modern != NULL) add_modern(cfg, b, syslog, r->modern);
-    if (odd_pid) set(syslog, &cfg->key[SYSLOG_PROCID], pid);
+    set(&ev->data, &cfg->log, make_log(cfg, b, r, odd_pid ? &pid : NULL));
 
     struct map *where = map_exact(arena, 2);
     set(&ev->data, &cfg->host_key, value_map(where));
@@ -120,9 +193,7 @@ static void fill_ecs(const struct syslog_event_cfg *cfg, struct batch *b, struct
         append(process, &cfg->key[SYSLOG_PROGRAM], r->program);
         if (has_pid) set(process, &cfg->key[SYSLOG_PID], pid);
     }
-    struct map *service = map_exact(arena, 1);
-    set(&ev->data, &cfg->service, value_map(service));
-    set(service, &cfg->key[SYSLOG_SERVICE], cfg->service_type);
+    set(&ev->data, &cfg->service, cfg->service_map);
     /* Left only where it could not be read. */
     if (r->timestamp.p != NULL && !r->has_time && r->modern == NULL)
         append(&ev->data, &cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
@@ -180,7 +251,7 @@ void syslog_event_add(struct syslog_event_state *s, const struct syslog_event_cf
     }
     struct event *ev = batch_add(b);
     if (ev == NULL) return;
-    map_reserve(&ev->data, &b->arena, MAP_CAP_FIRST); /* 16: as many as fill_legacy may set */
+    map_reserve(&ev->data, &b->arena, cfg->ecs ? ECS_FIELDS : MAP_CAP_FIRST);
     set(&ev->data, &cfg->text.message, value_string(r.message));
     event_add_version(b, ev);
     if (r.has_time) ev->time = value_time(r.time_ns);

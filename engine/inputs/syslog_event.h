@@ -16,6 +16,10 @@
 
 #define SYSLOG_DATE_FORMATS 4u
 #define SYSLOG_LABELS_MAX 256u
+/* 24 facilities of 8 severities (RFC 5424 section 6.2.1); larger priorities are taken as well. */
+#define SYSLOG_PRIORITIES 192u
+#define SYSLOG_FACILITIES 24u
+#define SYSLOG_SEVERITIES 8u
 
 /* Everything that is set, by name or by reference. */
 enum syslog_at {
@@ -54,6 +58,10 @@ struct syslog_event_cfg {
     struct date_format *date[SYSLOG_DATE_FORMATS];
     const struct tz *zone;
     struct value service_type;
+    /* What depends on the priority alone, made once: numbers as text, [log] and its parts. */
+    struct value number[SYSLOG_PRIORITIES];
+    struct value *log_map, *severity_map, *facility_map; /* ECS only */
+    struct value service_map;
     struct grok_set *grok; /* NULL: the built-in parsers */
     struct fieldref *capture;
     const struct grok_capture *captures;
@@ -76,6 +84,8 @@ struct syslog_event_state {
 
 err syslog_event_compile(struct syslog_event_cfg *cfg, const struct syslog_event_options *options,
                          struct compiler *c) MUST_USE;
+/* The end of syslog_event_compile: fills number and the maps. */
+void syslog_event_prepare(struct syslog_event_cfg *cfg, struct arena *arena);
 void syslog_event_release(struct syslog_event_cfg *cfg);
 err syslog_event_start(struct syslog_event_state *s, const struct syslog_event_cfg *cfg) MUST_USE;
 /* The same configuration at another place. */

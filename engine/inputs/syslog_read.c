@@ -137,6 +137,7 @@ err syslog_event_compile(struct syslog_event_cfg *cfg, const struct syslog_event
     if (e == ERR_OK) e = text_event_compile(&cfg->text, SLICE("UTF-8"), cfg->ecs, c);
     if (e == ERR_OK) e = compile_dates(cfg, o, c);
     if (e == ERR_OK && o->grok_pattern.p != NULL) e = compile_grok(cfg, o->grok_pattern, c);
+    if (e == ERR_OK) syslog_event_prepare(cfg, c->arena);
     return e;
 }
 

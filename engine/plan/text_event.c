@@ -49,6 +49,7 @@ void text_event_original(const struct text_event_cfg *cfg, struct batch *b, stru
     struct map *map;
     if (m != NULL) {
         if (m->val.type != VALUE_MAP) return;
+        value_resolve(&m->val, &b->arena);
         map = m->val.u.map;
         if (map_find(map, cfg->original.name, cfg->original.hash) != NULL) return;
     } else {

@@ -3,10 +3,12 @@
  *
  * Functions take the place to write at and return the place behind what they wrote; room()
  * is asked before, and leaves BUF_PAD bytes beyond that whole vectors may spill into.
- * Included by json_write_sse42.c and json_write_avx2.c only.
+ * Included by json_write_sse42.c, json_write_avx2.c and json_write_avx512.c only.
  */
 #ifndef PARSERS_JSON_JSON_WRITE_KERNEL_H
 #define PARSERS_JSON_JSON_WRITE_KERNEL_H
+/* Most keys and values fit 32 bytes; whole 64-byte stores cost more than they save. */
+#define VEC_HALF
 #include "engine/base/number.h"
 #include "parsers/json/json_write.h"
 #include "parsers/scan/vec.h"
@@ -18,40 +20,69 @@ struct json_write_kernel {
     void (*value)(struct buf *out, const struct value *val, struct time_iso_cache *cache);
     void (*string)(struct buf *out, slice text);
 };
-extern const struct json_write_kernel json_write_sse42, json_write_avx2;
+extern const struct json_write_kernel json_write_sse42, json_write_avx2, json_write_avx512;
 
 /* The longest value that is not a string: a number or a quoted time. */
 #define JSON_SCALAR_BYTES_MAX (NUMBER_TEXT_MAX + TIME_ISO_BYTES_MAX + 2u)
+/* Maps within maps that are written without recursion. */
+#define JSON_NESTED_MAX 8u
+/* Stays free behind every value: the rest of an escape, a quote, a comma, the ends of maps. */
+#define JSON_SLACK (8u + 2u + JSON_NESTED_MAX)
 
-/* Makes room for `more` bytes and BUF_PAD at `to`, which may move. */
-static inline char *room(struct buf *out, char *to, size_t more)
+/* Where the text goes. */
+struct writer {
+    struct buf *out;
+    char *limit; /* of what may be written without growing */
+    struct time_iso_cache *cache;
+};
+
+static inline char *writer_open(struct writer *w, struct buf *out, struct time_iso_cache *cache)
 {
-    if (__builtin_expect((size_t)(out->data + out->cap - to) < more, 0)) {
-        out->n = (size_t)(to - out->data);
-        buf_grow(out, more);
-        to = buf_end(out);
-    }
-    return to;
+    *w = (struct writer){out, out->data + out->cap, cache};
+    return buf_end(out);
 }
 
-/* n < VEC_BYTES bytes at p in the low end of a vector; the rest is undefined.
- * Reading past the end is harmless as long as it stays on the page: it cannot fault, and what
- * it reads is not used. Strings of the configuration have no padding. Sanitizers would object,
- * so their builds always take the copy. */
+static inline void writer_close(struct writer *w, const char *to)
+{
+    w->out->n = (size_t)(to - w->out->data);
+}
+
+static __attribute__((noinline)) char *grow(struct writer *w, char *to, size_t more)
+{
+    w->out->n = (size_t)(to - w->out->data);
+    buf_grow(w->out, more);
+    w->limit = w->out->data + w->out->cap;
+    return buf_end(w->out);
+}
+
+/* Makes room for `more` bytes and BUF_PAD at `to`, which may move. */
+static inline char *room(struct writer *w, char *to, size_t more)
+{
+    return __builtin_expect((size_t)(w->limit - to) < more, 0) ? grow(w, to, more) : to;
+}
+
+/* n < VEC_BYTES bytes at p in the low end of a vector; the rest is undefined. */
 static inline vec load_part(const char *p, uint32_t n)
 {
+#ifdef __AVX512BW__
+    return _mm256_maskz_loadu_epi8(_bzhi_u32(UINT32_MAX, n), p);
+#else
+    /* Reading past the end is harmless as long as it stays on the page: it cannot fault, and what
+     * it reads is not used. Strings of the configuration have no padding. Sanitizers would object,
+     * so their builds always take the copy. */
 #ifndef SPATE_DEBUG
     if (__builtin_expect(n > 0 && ((uintptr_t)p & 4095) <= 4096 - VEC_BYTES, 1)) return vec_load(p);
 #endif
     char copy[VEC_BYTES] = {0};
     if (n > 0) memcpy(copy, p, n);
     return vec_load(copy);
+#endif
 }
 
 /* Copies in whole vectors; writes up to VEC_BYTES - 1 bytes more. */
 static inline char *put_bytes(char *to, const char *p, size_t n)
 {
-    while (__builtin_expect(n >= VEC_BYTES, 0)) {
+    while (n >= VEC_BYTES) {
         vec_store(to, vec_load(p));
         to += VEC_BYTES;
         p += VEC_BYTES;
@@ -61,10 +92,31 @@ static inline char *put_bytes(char *to, const char *p, size_t n)
     return to + n;
 }
 
+/* n < VEC_BYTES bytes at p, then what needs no escape. */
+static inline vec load_text(const char *p, uint32_t n)
+{
+#ifdef __AVX512BW__
+    return _mm256_mask_loadu_epi8(vec_set1(' '), _bzhi_u32(UINT32_MAX, n), p);
+#else
+    return load_part(p, n);
+#endif
+}
+
+/* Bytes to escape: up to 0x1f, '"' and '\\'. Flipping bit 1 puts '"' right above the controls and
+ * leaves these among themselves. */
 static inline uint64_t needs_escape(vec v)
 {
-    return vec_mask_le(v, vec_set1(0x1f)) | vec_mask_eq(v, vec_set1('"')) |
-           vec_mask_eq(v, vec_set1('\\'));
+    return vec_mask_le(vec_xor(v, vec_set1(2)), vec_set1(0x20)) | vec_mask_eq(v, vec_set1('\\'));
+}
+
+static inline uint64_t needs_escape_text(vec v, uint32_t n)
+{
+#ifdef __AVX512BW__
+    (void)n;
+    return needs_escape(v);
+#else
+    return needs_escape(v) & mask_low(n);
+#endif
 }
 
 /* RFC 8259 section 7; the short form where there is one. */
@@ -86,22 +138,19 @@ static inline char *put_escape(char *to, unsigned char c)
     return to;
 }
 
-/* What put_text may need behind its n bytes: an escape is made of one byte, and a quote follows. */
-#define JSON_TEXT_SLACK 8u
-
-/* Copies and tests at once; room for n + JSON_TEXT_SLACK bytes was made, more is made when
- * escapes need it. */
-static inline char *put_text(struct buf *out, char *to, const char *p, uint32_t n)
+/* The rest of a text from the vector on that has something to escape. */
+static __attribute__((noinline)) char *put_escaped(struct writer *w, char *to, const char *p,
+                                                   uint32_t n)
 {
     while (n > 0) {
         uint32_t step = n < VEC_BYTES ? n : VEC_BYTES;
         vec v = n < VEC_BYTES ? load_part(p, n) : vec_load(p);
         uint64_t mask = needs_escape(v) & mask_low(step);
         vec_store(to, v);
-        if (__builtin_expect(mask != 0, 0)) {
+        if (mask != 0) {
             step = mask_first(mask);
-            to = room(out, to + step, (size_t)(n - step) + JSON_TEXT_SLACK);
-            to = put_escape(to, (unsigned char)p[step]);
+            to = put_escape(room(w, to + step, (size_t)(n - step) + JSON_SLACK),
+                            (unsigned char)p[step]);
             step++;
         } else {
             to += step;
@@ -112,18 +161,33 @@ static inline char *put_text(struct buf *out, char *to, const char *p, uint32_t 
     return to;
 }
 
-/* The string with its quotes; room for its n + JSON_TEXT_SLACK bytes was made. */
-static inline char *put_quoted(struct buf *out, char *to, const char *p, uint32_t n, bool verbatim)
+/* Copies and tests at once; room for n + JSON_SLACK bytes was made, more is made when escapes
+ * need it. */
+static inline __attribute__((always_inline)) char *put_text(struct writer *w, char *to,
+                                                            const char *p, uint32_t n)
 {
-    *to++ = '"';
-    to = verbatim ? put_bytes(to, p, n) : put_text(out, to, p, n);
-    *to++ = '"';
-    return to;
+    while (n >= VEC_BYTES) {
+        vec v = vec_load(p);
+        vec_store(to, v);
+        if (__builtin_expect(needs_escape(v) != 0, 0)) return put_escaped(w, to, p, n);
+        to += VEC_BYTES;
+        p += VEC_BYTES;
+        n -= VEC_BYTES;
+    }
+    vec v = load_text(p, n);
+    vec_store(to, v);
+    if (__builtin_expect(needs_escape_text(v, n) != 0, 0)) return put_escaped(w, to, p, n);
+    return to + n;
 }
 
-static inline char *put_string(struct buf *out, char *to, const char *p, uint32_t n)
+/* The string with its quotes; room for its n + JSON_SLACK bytes was made. */
+static inline __attribute__((always_inline)) char *
+put_quoted(struct writer *w, char *to, const char *p, uint32_t n, bool verbatim)
 {
-    return put_quoted(out, room(out, to, (size_t)n + JSON_TEXT_SLACK), p, n, false);
+    *to++ = '"';
+    to = verbatim ? put_bytes(to, p, n) : put_text(w, to, p, n);
+    *to++ = '"';
+    return to;
 }
 
 static inline char *put_time(char *to, int64_t ns, struct time_iso_cache *cache)
@@ -134,10 +198,8 @@ static inline char *put_time(char *to, int64_t ns, struct time_iso_cache *cache)
     return to;
 }
 
-static char *put_map(struct buf *out, char *to, const struct map *map,
-                     struct time_iso_cache *cache);
-static char *put_list(struct buf *out, char *to, const struct value *list,
-                      struct time_iso_cache *cache);
+static char *put_members(struct writer *w, char *to, const struct map *map);
+static char *put_list(struct writer *w, char *to, const struct value *list);
 
 static inline char *put_literal(char *to, const char *word, uint32_t n)
 {
@@ -145,43 +207,58 @@ static inline char *put_literal(char *to, const char *word, uint32_t n)
     return to + n;
 }
 
-static inline char *put_value(struct buf *out, char *to, const struct value *v,
-                              struct time_iso_cache *cache)
+/* A map by recursion. */
+static __attribute__((noinline)) char *put_map(struct writer *w, char *to, const struct map *map)
 {
-    if (__builtin_expect(v->type == VALUE_STRING, 1))
-        return put_quoted(out, room(out, to, (size_t)v->n + JSON_TEXT_SLACK), v->u.str, v->n,
-                          (v->flags & (VALUE_CLEAN | VALUE_ESCAPED)) != 0);
+    *to++ = '{';
+    if (map->n > 0) to = put_members(w, to, map) - 1;
+    to = room(w, to, JSON_SLACK);
+    *to++ = '}';
+    return to;
+}
+
+/* What any value may need at `to`: its n counts the bytes of a string and nothing much of others.
+ */
+static inline size_t value_room(const struct value *v)
+{
+    return (size_t)v->n + JSON_SCALAR_BYTES_MAX + JSON_SLACK;
+}
+
+/* What is no string; room for value_room() was made. */
+static __attribute__((noinline)) char *put_other(struct writer *w, char *to, const struct value *v)
+{
     if ((v->flags & VALUE_RAW) != 0 || v->type == VALUE_BIGNUM)
-        return put_bytes(room(out, to, v->n), v->u.str, v->n);
-    to = room(out, to, JSON_SCALAR_BYTES_MAX);
+        return put_bytes(to, v->u.str, v->n);
     switch ((enum value_type)v->type) {
     case VALUE_BOOL: return v->u.yes ? put_literal(to, "true", 4) : put_literal(to, "false", 5);
     case VALUE_INT: return to + number_i64_text(v->u.num, to);
     case VALUE_FLOAT: return to + number_f64_json(v->u.real, to);
-    case VALUE_TIME: return put_time(to, v->u.time_ns, cache);
-    case VALUE_LIST: return put_list(out, to, v, cache);
-    case VALUE_MAP: return put_map(out, to, v->u.map, cache);
+    case VALUE_TIME: return put_time(to, v->u.time_ns, w->cache);
+    case VALUE_LIST: return put_list(w, to, v);
+    case VALUE_MAP:
+        if ((v->flags & VALUE_SHARED) != 0 && v->n > 0)
+            return put_bytes(to, shared_map_json(v), v->n);
+        return put_map(w, to, v->u.map);
     default: return put_literal(to, "null", 4);
     }
 }
 
-/* "key": */
-static inline char *put_key(struct buf *out, char *to, const struct member *m)
+static inline __attribute__((always_inline)) char *put_string_value(struct writer *w, char *to,
+                                                                    const struct value *v)
 {
-    to = room(out, to, (size_t)m->key_n + 4);
-    if (__builtin_expect(m->val.key_flags & KEY_WIRE, 1)) {
-        uint32_t n = m->key_n + 3;
-        if (__builtin_expect(n > BLOCK_BYTES, 0)) return put_bytes(to, m->key - 1, n);
-        struct block wire = block_load(m->key - 1);
-        for (uint32_t i = 0; i < BLOCK_VECS; i++) vec_store(to + i * VEC_BYTES, wire.v[i]);
-        return to + n;
-    }
-    if (m->val.key_flags & KEY_QUOTED) {
+    return put_quoted(w, to, v->u.str, v->n, (v->flags & (VALUE_CLEAN | VALUE_ESCAPED)) != 0);
+}
+
+/* "key": of a key that is not laid out, or is long; makes room for itself and the value. */
+static __attribute__((noinline)) char *put_odd_key(struct writer *w, char *to,
+                                                   const struct member *m)
+{
+    to = room(w, to, (size_t)m->key_n + JSON_SLACK);
+    if (m->val.key_flags & KEY_QUOTED)
         to = put_bytes(to, m->key - 1, (size_t)m->key_n + 2);
-    } else {
-        to = put_string(out, to, m->key, m->key_n);
-        to = room(out, to, 1);
-    }
+    else
+        to = put_quoted(w, to, m->key, m->key_n, false);
+    to = room(w, to, 1 + value_room(&m->val));
     *to++ = ':';
     return to;
 }
@@ -209,86 +286,120 @@ static inline const char *member_run(const struct member *m)
     return at[4] == 'e' ? at + 5 : NULL;
 }
 
-/* The usual member of a filtered event in one go: laid out key, string value. */
-static inline char *put_wired_string(struct buf *out, char *to, const struct member *m)
+/* At most 64 bytes, which are readable. */
+static inline char *put_wire(char *to, const char *from, uint32_t n)
 {
-    const struct value *v = &m->val;
-    to = room(out, to, (size_t)m->key_n + 3 + v->n + JSON_TEXT_SLACK);
-    struct block wire = block_load(m->key - 1);
-    for (uint32_t i = 0; i < BLOCK_VECS; i++) vec_store(to + i * VEC_BYTES, wire.v[i]);
-    to += m->key_n + 3;
-    return put_quoted(out, to, v->u.str, v->n, (v->flags & (VALUE_CLEAN | VALUE_ESCAPED)) != 0);
+    vec_store(to, vec_load(from));
+    for (uint32_t at = VEC_BYTES; __builtin_expect(at < n, 0); at += VEC_BYTES)
+        vec_store(to + at, vec_load(from + at));
+    return to + n;
 }
 
-/* The members with their commas; *comma tells whether the first needs one. Neighbours that
- * are neighbours in the text they came from too are copied in one go. */
-static inline char *put_members(struct buf *out, char *to, const struct map *map, bool comma,
-                                struct time_iso_cache *cache)
+/* Whether member_run is worth a look: not for the fields that filters make. */
+static inline bool may_run(const struct value *v)
 {
-    for (uint32_t i = 0; i < map->n; i++) {
-        const struct member *m = &map->at[i];
-        to = room(out, to, 1);
-        *to = ',';
-        to += comma;
-        comma = true;
-        const char *end = member_run(m), *from = m->key - 1;
-        if (end == NULL) {
-            bool wired = (m->val.key_flags & KEY_WIRE) != 0 && m->key_n <= BLOCK_BYTES - 3;
-            if (__builtin_expect(wired && m->val.type == VALUE_STRING, 1))
-                to = put_wired_string(out, to, m);
-            else
-                to = put_value(out, put_key(out, to, m), &m->val, cache);
+    return (v->flags & (VALUE_CLEAN | VALUE_LAZY)) != 0 || v->type <= VALUE_BOOL;
+}
+
+/* Neighbours that are neighbours in the text they came from too are copied in one go. *at is the
+ * last member written. */
+static __attribute__((noinline)) char *put_run(struct writer *w, char *to, const char *end,
+                                               const struct member **at,
+                                               const struct member *behind)
+{
+    const struct member *m = *at;
+    const char *from = m->key - 1;
+    while (m + 1 < behind && m[1].key == end + 2 && *end == ',') {
+        const char *next = member_run(m + 1);
+        if (next == NULL) break;
+        end = next;
+        m++;
+    }
+    *at = m;
+    size_t n = (size_t)(end - from);
+    return put_bytes(room(w, to, n + JSON_SLACK), from, n);
+}
+
+/* The members, each with a comma behind it. */
+static char *put_members(struct writer *w, char *to, const struct map *map)
+{
+    struct {
+        const struct member *m, *behind;
+    } up[JSON_NESTED_MAX];
+    uint32_t depth = 0;
+    const struct member *m = map->at, *behind = m + map->n;
+    for (;;) {
+        if (m == behind) {
+            if (depth == 0) return to;
+            to[-1] = '}';
+            *to++ = ',';
+            depth--;
+            m = up[depth].m;
+            behind = up[depth].behind;
             continue;
         }
-        while (i + 1 < map->n && map->at[i + 1].key == end + 2 && *end == ',') {
-            const char *next = member_run(&map->at[i + 1]);
-            if (next == NULL) break;
-            end = next;
-            i++;
+        const struct value *v = &m->val;
+        const char *end = may_run(v) ? member_run(m) : NULL;
+        if (end != NULL) {
+            to = put_run(w, to, end, &m, behind);
+            *to++ = ',';
+            m++;
+            continue;
         }
-        to = put_bytes(room(out, to, (size_t)(end - from)), from, (size_t)(end - from));
+        to = room(w, to, BLOCK_BYTES + value_room(v));
+        if (__builtin_expect((v->key_flags & KEY_WIRE) != 0 && m->key_n <= BLOCK_BYTES - 3, 1))
+            to = put_wire(to, m->key - 1, m->key_n + 3);
+        else
+            to = put_odd_key(w, to, m);
+        if (__builtin_expect(v->type == VALUE_STRING, 1)) {
+            to = put_string_value(w, to, v);
+        } else if (v->type == VALUE_MAP && (v->flags & VALUE_SHARED) == 0 && v->u.map->n > 0 &&
+                   depth < JSON_NESTED_MAX) {
+            *to++ = '{';
+            up[depth].m = m + 1;
+            up[depth++].behind = behind;
+            m = v->u.map->at;
+            behind = m + v->u.map->n;
+            continue;
+        } else {
+            to = put_other(w, to, v);
+        }
+        *to++ = ',';
+        m++;
     }
-    return to;
 }
 
-static char *put_map(struct buf *out, char *to, const struct map *map, struct time_iso_cache *cache)
+static inline char *put_value(struct writer *w, char *to, const struct value *v)
 {
-    to = room(out, to, 1);
-    *to++ = '{';
-    to = put_members(out, to, map, false, cache);
-    to = room(out, to, 1);
-    *to++ = '}';
-    return to;
+    return v->type == VALUE_STRING ? put_string_value(w, to, v) : put_other(w, to, v);
 }
 
-static char *put_list(struct buf *out, char *to, const struct value *list,
-                      struct time_iso_cache *cache)
+static char *put_list(struct writer *w, char *to, const struct value *list)
 {
-    to = room(out, to, 1);
     *to++ = '[';
     for (uint32_t i = 0; i < list->n; i++) {
-        to = room(out, to, 1);
-        *to = ',';
-        to += i > 0;
-        to = put_value(out, to, &list->u.list[i], cache);
+        to = put_value(w, room(w, to, value_room(&list->u.list[i])), &list->u.list[i]);
+        *to++ = ',';
     }
-    to = room(out, to, 1);
+    if (list->n > 0) to--;
+    to = room(w, to, JSON_SLACK);
     *to++ = ']';
     return to;
 }
 
-static inline char *put_event(struct buf *out, char *to, const struct event *ev,
-                              struct time_iso_cache *cache)
+static inline char *put_event(struct writer *w, char *to, const struct event *ev)
 {
     static const char head[] = "{\"@timestamp\":";
-    to = room(out, to, sizeof(head) + JSON_SCALAR_BYTES_MAX);
+    to = room(w, to, sizeof(head) + JSON_SCALAR_BYTES_MAX + JSON_SLACK);
     bool timed = ev->time.type == VALUE_TIME;
-    if (timed)
-        to = put_time(put_literal(to, head, sizeof(head) - 1), ev->time.u.time_ns, cache);
-    else
+    if (timed) {
+        to = put_time(put_literal(to, head, sizeof(head) - 1), ev->time.u.time_ns, w->cache);
+        *to++ = ',';
+    } else {
         *to++ = '{';
-    to = put_members(out, to, &ev->data, timed, cache);
-    to = room(out, to, 1);
+    }
+    if (ev->data.n > 0) to = put_members(w, to, &ev->data);
+    if (timed || ev->data.n > 0) to--;
     *to++ = '}';
     return to;
 }
@@ -296,34 +407,38 @@ static inline char *put_event(struct buf *out, char *to, const struct event *ev,
 static inline void write_event(struct buf *out, const struct event *ev,
                                struct time_iso_cache *cache)
 {
-    buf_room(out, 1);
-    out->n = (size_t)(put_event(out, buf_end(out), ev, cache) - out->data);
+    struct writer w;
+    char *to = writer_open(&w, out, cache);
+    writer_close(&w, put_event(&w, to, ev));
 }
 
 static inline void write_events(struct buf *out, const struct batch *b, const struct sel *sel,
                                 slice prefix, slice suffix, struct time_iso_cache *cache)
 {
-    buf_room(out, 1);
-    char *to = buf_end(out);
+    struct writer w;
+    char *to = writer_open(&w, out, cache);
     for (uint32_t i = 0; i < sel->n; i++) {
-        to = put_bytes(room(out, to, prefix.n), prefix.p, prefix.n);
-        to = put_event(out, to, &b->event[sel->at[i]], cache);
-        to = put_bytes(room(out, to, suffix.n), suffix.p, suffix.n);
+        to = put_bytes(room(&w, to, prefix.n), prefix.p, prefix.n);
+        to = put_event(&w, to, &b->event[sel->at[i]]);
+        to = put_bytes(room(&w, to, suffix.n), suffix.p, suffix.n);
     }
-    out->n = (size_t)(to - out->data);
+    writer_close(&w, to);
 }
 
 static inline void write_value(struct buf *out, const struct value *val,
                                struct time_iso_cache *cache)
 {
-    buf_room(out, 1);
-    out->n = (size_t)(put_value(out, buf_end(out), val, cache) - out->data);
+    struct writer w;
+    char *to = writer_open(&w, out, cache);
+    writer_close(&w, put_value(&w, room(&w, to, value_room(val)), val));
 }
 
 static inline void write_string(struct buf *out, slice text)
 {
-    buf_room(out, 1);
-    out->n = (size_t)(put_string(out, buf_end(out), text.p, text.n) - out->data);
+    struct writer w;
+    char *to = writer_open(&w, out, NULL);
+    to = room(&w, to, (size_t)text.n + 1 + JSON_SLACK);
+    writer_close(&w, put_quoted(&w, to, text.p, text.n, false));
 }
 
 #endif

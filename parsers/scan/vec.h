@@ -3,7 +3,8 @@
  *
  * Kernels are written once against this header and compiled by x_sse42.c, x_avx2.c and
  * x_avx512.c; the build gives those files their flags by name. Masks have bit i for byte i.
- * Only files that define a kernel include it.
+ * Only files that define a kernel include it. A kernel for short texts defines VEC_HALF first: with
+ * AVX-512 it gets vectors of 32 bytes that compare into mask registers.
  */
 #ifndef PARSERS_SCAN_VEC_H
 #define PARSERS_SCAN_VEC_H
@@ -15,7 +16,7 @@
         __VA_ARGS__, __VA_ARGS__, __VA_ARGS__, __VA_ARGS__                                         \
     }
 
-#if defined(__AVX512BW__)
+#if defined(__AVX512BW__) && !defined(VEC_HALF)
 
 typedef __m512i vec;
 #define VEC_BYTES 64u
@@ -114,6 +115,16 @@ static inline uint64_t vec_mask_high(vec v)
 {
     return (uint32_t)_mm256_movemask_epi8(v);
 }
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+static inline uint64_t vec_mask_eq(vec a, vec b)
+{
+    return _mm256_cmpeq_epi8_mask(a, b);
+}
+static inline uint64_t vec_mask_le(vec a, vec b)
+{
+    return _mm256_cmple_epu8_mask(a, b);
+}
+#else
 static inline uint64_t vec_mask_eq(vec a, vec b)
 {
     return vec_mask_high(_mm256_cmpeq_epi8(a, b));
@@ -122,6 +133,7 @@ static inline uint64_t vec_mask_le(vec a, vec b)
 {
     return vec_mask_high(_mm256_cmpeq_epi8(_mm256_min_epu8(a, b), a));
 }
+#endif
 
 #else
 

@@ -298,22 +298,52 @@ static void test_pins_and_holds(void **state)
     ack_window_fini(&w);
 }
 
+/* A map that several events have in common: reading leaves it alone, changing makes a copy. */
+static void test_shared_maps(void **state)
+{
+    struct fixture *f = *state;
+    struct arena *arena = &f->b->arena;
+    struct map *log = map_new(arena), *level = map_new(arena);
+    map_append(log, arena, key_make(arena, SLICE("level")), value_map(level));
+    map_append(level, arena, key_make(arena, SLICE("code")), value_int(3));
+    struct value shared = value_share(value_map(log), true, arena);
+    assert_slice_equal(slice_make(shared_map_json(&shared), shared.n),
+                       SLICE("{\"level\":{\"code\":3}}"));
+    assert_int_equal(put(f, "log", shared), ERR_OK);
+    struct event *other = batch_add(f->b), *third = batch_add(f->b);
+    map_put(&other->data, arena, key_make(arena, SLICE("log")), shared);
+    event_copy(f->b, third, f->ev);
+    assert_true(third->data.at[0].val.flags & VALUE_SHARED);
+
+    assert_int_equal(get(f, "[log][level][code]")->u.num, 3);
+    assert_int_equal(put(f, "[log][level][code]", value_int(4)), ERR_OK);
+    assert_int_equal(put(f, "[log][new]", str("x")), ERR_OK);
+    assert_int_equal(get(f, "[log][level][code]")->u.num, 4);
+    assert_int_equal(append(f, "[log][level][code]", value_int(5)), ERR_OK);
+    assert_true(remove_field(f, "[log][level]"));
+    assert_null(get(f, "[log][level]"));
+
+    struct event *first = f->ev;
+    f->ev = third;
+    assert_true(remove_field(f, "[log][level][code]"));
+    assert_int_equal(get(f, "[log][level]")->u.map->n, 0);
+    f->ev = other;
+    assert_int_equal(get(f, "[log][level][code]")->u.num, 3);
+    assert_true(remove_field(f, "[log][level]"));
+    f->ev = first;
+    assert_int_equal(log->n, 1);
+    assert_int_equal(level->at[0].val.u.num, 3);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_put_and_get),
-        CASE(test_lists),
-        CASE(test_append),
-        CASE(test_timestamp),
-        CASE(test_metadata),
-        CASE(test_tags),
-        CASE(test_lazy),
-        CASE(test_copy),
-        CASE(test_children),
-        CASE(test_full_batch),
-        CASE(test_selection_grows),
+        CASE(test_put_and_get),    CASE(test_lists),      CASE(test_append),
+        CASE(test_timestamp),      CASE(test_metadata),   CASE(test_tags),
+        CASE(test_lazy),           CASE(test_copy),       CASE(test_shared_maps),
+        CASE(test_children),       CASE(test_full_batch), CASE(test_selection_grows),
         CASE(test_pins_and_holds),
     };
     return T_RUN(tests);

@@ -228,11 +228,54 @@ static void test_events(void **state)
     }
 }
 
+/* Maps within maps within lists, with empty ones, at every room that the buffer may have left. */
+static void add_nested(struct map *map, uint32_t depth, const char *name)
+{
+    struct key key = key_make(&batch.arena, slice_from_cstr(name));
+    struct map *below = map_new(&batch.arena);
+    map_put(map, &batch.arena, key_make(&batch.arena, SLICE("t")),
+            value_string(SLICE("a \"text\"\n")));
+    map_put(map, &batch.arena, key, value_map(below));
+    map_put(map, &batch.arena, key_make(&batch.arena, SLICE("z")), value_int(depth));
+    if (depth > 0) add_nested(below, depth - 1, name);
+    if (depth == 2)
+        map_put(map, &batch.arena, key, value_share(value_map(below), true, &batch.arena));
+    if (depth == 5)
+        map_put(map, &batch.arena, key, value_share(value_map(below), false, &batch.arena));
+}
+
+static void test_nesting(void **state)
+{
+    (void)state;
+    EACH_LEVEL(level)
+    for (uint32_t depth = 0; depth < 24; depth++) {
+        struct event *ev = batch_add(&batch);
+        struct value *item = arena_alloc(&batch.arena, sizeof(*item), 16);
+        struct map *inside = map_new(&batch.arena);
+        add_nested(inside, depth, "in a list");
+        *item = value_map(inside);
+        add_nested(&ev->data, depth,
+                   "a key of more than sixty-one bytes, which is not laid out!!!!");
+        put(ev, "list", value_list(item, 1));
+        struct buf want = {0}, got = {0};
+        json_write_event_scrubbed(&want, ev, &cache);
+        for (uint32_t used = 0; used < 300; used += 7) {
+            got.n = 0;
+            buf_room(&got, used);
+            got.n = used;
+            json_write_event(&got, ev, &cache);
+            assert_slice_equal(slice_make(got.data + used, got.n - used), buf_slice(&want));
+            buf_fini(&got);
+        }
+        buf_fini(&want);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_strings),
-                                       cmocka_unit_test(test_values),
-                                       cmocka_unit_test(test_scrubbed), cmocka_unit_test(test_runs),
-                                       cmocka_unit_test(test_events)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_strings),  cmocka_unit_test(test_values),
+        cmocka_unit_test(test_scrubbed), cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_events),   cmocka_unit_test(test_nesting)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,119 @@
+/*
+ * encode.c - ns per event of the JSON encoder, over events as the syslog input makes them.
+ *
+ * 125 events of the ECS shape, about 700 bytes each, are written again and again into one buffer
+ * that stays in the cache, with the variant of each level of the CPU. An argument is the number of
+ * rounds; with it, and SPATE_CPU, instruction counts can be taken under callgrind.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "engine/base/assert.h"
+#include "parsers/json/json_write.h"
+
+#define EVENTS 125u
+#define REPEATS 9
+
+static int64_t cpu_now_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* Keys are made once, as plugins do when they are compiled. */
+static struct key key_of(struct batch *b, const char *name)
+{
+    static struct key known[32];
+    static uint32_t n;
+    slice text = slice_from_cstr(name);
+    for (uint32_t i = 0; i < n; i++)
+        if (slice_equal(known[i].name, text)) return known[i];
+    ASSERT(n < ARRAY_LEN(known));
+    return known[n++] = key_make(&b->arena, text);
+}
+
+static struct map *below(struct batch *b, struct map *map, const char *name)
+{
+    struct map *child = map_new(&b->arena);
+    map_append(map, &b->arena, key_of(b, name), value_map(child));
+    return child;
+}
+
+static void put(struct batch *b, struct map *map, const char *name, struct value v)
+{
+    map_append(map, &b->arena, key_of(b, name), v);
+}
+
+static void add_event(struct batch *b, const struct value *log, uint32_t i)
+{
+    char text[400];
+    int n = snprintf(text, sizeof(text),
+                     "<%u>Nov 21 14:37:%02u fw32-sgp1 postfix/smtpd[%u]: fd42781d3f8bade5: "
+                     "client=queue18-ams2.example.net[203.0.113.%u], sasl_method=PLAIN, "
+                     "sasl_username=dave@example.net, queue active in %u ms seq=%012u\n",
+                     i % 190, i % 60, 1000 + i * 37, i % 255, i * 11, i);
+    slice line = arena_copy(&b->arena, slice_make(text, (size_t)n));
+    slice message = slice_from(line, (uint32_t)slice_find(line, SLICE(": ")) + 2);
+    slice pid = slice_from(line, (uint32_t)slice_find_byte(line, '[') + 1);
+    pid.n = (uint32_t)slice_find_byte(pid, ']');
+    struct event *ev = batch_add(b);
+    ASSERT(ev != NULL);
+    put(b, &ev->data, "message", value_string(message));
+    event_add_version(b, ev);
+    put(b, below(b, &ev->data, "event"), "original", value_string(line));
+    put(b, &ev->data, "log", *log);
+    struct map *host = below(b, &ev->data, "host");
+    put(b, host, "ip", value_clean(SLICE("127.0.0.1")));
+    put(b, host, "hostname", value_string(SLICE("fw32-sgp1")));
+    struct map *process = below(b, &ev->data, "process");
+    put(b, process, "name", value_string(SLICE("postfix/smtpd")));
+    put(b, process, "pid",
+        (struct value){.type = VALUE_INT, .flags = VALUE_RAW, .n = pid.n, .u.str = pid.p});
+    put(b, below(b, &ev->data, "service"), "type", value_string(SLICE("system")));
+}
+
+static void measure(struct batch *b, const struct sel *all, int rounds)
+{
+    struct buf out = {0};
+    struct time_iso_cache cache = {0};
+    double best = 1e9;
+    for (int r = 0; r < REPEATS; r++) {
+        int64_t begin = cpu_now_ns();
+        for (int i = 0; i < rounds; i++) {
+            out.n = 0;
+            json_write_events(&out, b, all, SLICE("{\"create\":{}}\n"), SLICE("\n"), &cache);
+        }
+        double ns = (double)(cpu_now_ns() - begin) / rounds / EVENTS;
+        if (ns < best) best = ns;
+    }
+    printf("%-7s %7.1f ns/event, %zu bytes\n", cpu_level_name(cpu_level()), best, out.n / EVENTS);
+    buf_fini(&out);
+}
+
+int main(int argc, char **argv)
+{
+    int rounds = argc > 1 ? atoi(argv[1]) : 4000;
+    struct page_pool pool;
+    struct batch b;
+    page_pool_init(&pool, SIZE_MAX);
+    batch_init(&b, &pool);
+    b.now_ns = 1763735855123456789;
+    struct map *log = map_new(&b.arena), *syslog = below(&b, log, "syslog");
+    put(&b, syslog, "priority", value_int(18));
+    put(&b, below(&b, syslog, "severity"), "name", value_string(SLICE("Critical")));
+    put(&b, below(&b, syslog, "facility"), "name", value_string(SLICE("local1")));
+    struct value shared = value_share(value_map(log), true, &b.arena);
+    uint32_t index[EVENTS];
+    struct sel all = {index, 0, EVENTS};
+    for (uint32_t i = 0; i < EVENTS; i++) {
+        add_event(&b, &shared, i);
+        sel_add(&all, i);
+    }
+    json_write_init(cpu_init());
+    measure(&b, &all, rounds);
+    batch_fini(&b);
+    page_pool_fini(&pool);
+    return 0;
+}
