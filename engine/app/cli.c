@@ -106,6 +106,10 @@ static err take_data(struct process_settings *s, struct data_dir *data, struct d
         return data_dir_open(data, path.p);
     err e = data_dir_open_scratch(data, path.p);
     if (e != ERR_OK || data->scratch[0] == '\0') return e;
+    diag_warn(diag, POS_NONE, NULL,
+              "path.data %s is in use or cannot be written to; this run keeps its state in %s and "
+              "removes it at the end",
+              path.p, data->scratch);
     e = process_settings_set(s, SLICE("path.data"), slice_from_cstr(data->scratch), POS_NONE, diag);
     return e == ERR_OK ? process_settings_finish(s, diag) : e;
 }

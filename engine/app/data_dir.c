@@ -120,8 +120,6 @@ err data_dir_open_scratch(struct data_dir *d, const char *path)
         d->scratch[0] = '\0';
         return ERR_SYSTEM;
     }
-    log_warn("runner", "path.data %s %s; this run keeps its state in %s and removes it at the end",
-             path, why == EWOULDBLOCK ? "is in use by another process" : strerror(why), d->scratch);
     why = try_open(d, d->scratch);
     if (why == 0) return ERR_OK;
     log_error("runner", "cannot use %s: %s", d->scratch, strerror(why));
