@@ -1,7 +1,7 @@
 /*
  * encode.c - ns per event of the JSON encoder, over events as the syslog input makes them.
  *
- * 125 events of the ECS shape, about 700 bytes each, are written again and again into one buffer
+ * 125 events of the ECS layout, about 700 bytes each, are written again and again into one buffer
  * that stays in the cache, with the variant of each level of the CPU. An argument is the number of
  * rounds; with it, and SPATE_CPU, instruction counts can be taken under callgrind.
  */
@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "engine/base/assert.h"
+#include "parsers/json/json_layout.h"
 #include "parsers/json/json_write.h"
 
 #define EVENTS 125u
@@ -31,7 +32,9 @@ static struct key key_of(struct batch *b, const char *name)
     for (uint32_t i = 0; i < n; i++)
         if (slice_equal(known[i].name, text)) return known[i];
     ASSERT(n < ARRAY_LEN(known));
-    return known[n++] = key_make(&b->arena, text);
+    known[n] = key_make(&b->arena, text);
+    known[n].flags |= KEY_STATIC;
+    return known[n++];
 }
 
 static struct map *below(struct batch *b, struct map *map, const char *name)
@@ -74,7 +77,8 @@ static void add_event(struct batch *b, const struct value *log, uint32_t i)
     put(b, below(b, &ev->data, "service"), "type", value_string(SLICE("system")));
 }
 
-static void measure(struct batch *b, const struct sel *all, int rounds)
+static void measure(struct batch *b, const struct sel *all, int rounds,
+                    struct json_layouts *layouts)
 {
     struct buf out = {0};
     struct time_iso_cache cache = {0};
@@ -83,18 +87,24 @@ static void measure(struct batch *b, const struct sel *all, int rounds)
         int64_t begin = cpu_now_ns();
         for (int i = 0; i < rounds; i++) {
             out.n = 0;
-            json_write_events(&out, b, all, SLICE("{\"create\":{}}\n"), SLICE("\n"), &cache);
+            for (uint32_t e = 0; e < all->n; e++) {
+                if (layouts == NULL)
+                    json_write_event(&out, &b->event[all->at[e]], &cache);
+                else
+                    json_write_laid_out(&out, &b->event[all->at[e]], &cache, layouts);
+            }
         }
         double ns = (double)(cpu_now_ns() - begin) / rounds / EVENTS;
         if (ns < best) best = ns;
     }
-    printf("%-7s %7.1f ns/event, %zu bytes\n", cpu_level_name(cpu_level()), best, out.n / EVENTS);
+    printf("%-7s %-8s %7.1f ns/event, %zu bytes\n", cpu_level_name(cpu_level()),
+           layouts == NULL ? "walked" : "laid_out", best, out.n / EVENTS);
     buf_fini(&out);
 }
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 1 ? atoi(argv[1]) : 4000;
+    int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 4000;
     struct page_pool pool;
     struct batch b;
     page_pool_init(&pool, SIZE_MAX);
@@ -112,7 +122,10 @@ int main(int argc, char **argv)
         sel_add(&all, i);
     }
     json_write_init(cpu_init());
-    measure(&b, &all, rounds);
+    struct json_layouts *layouts = json_layouts_new();
+    measure(&b, &all, rounds, NULL);
+    measure(&b, &all, rounds, layouts);
+    free(layouts);
     batch_fini(&b);
     page_pool_fini(&pool);
     return 0;

@@ -1,5 +1,8 @@
 /* json.c - one JSON text per datagram, message or file: an object or an array of objects. */
+#include <stdlib.h>
+
 #include "engine/plan/json_codec.h"
+#include "parsers/json/json_layout.h"
 #include "parsers/json/json_write.h"
 
 struct json_cfg {
@@ -10,6 +13,7 @@ struct json_cfg {
 struct json_state {
     struct json_codec_state json;
     struct time_iso_cache cache;
+    struct json_layouts *layouts; /* NULL until something is encoded */
 };
 
 static const struct setting json_settings[] = {
@@ -38,6 +42,7 @@ static err start(void *state, const void *cfg)
 static void stop(void *state, const void *cfg)
 {
     (void)cfg;
+    free(((struct json_state *)state)->layouts);
     json_codec_stop(&((struct json_state *)state)->json);
 }
 
@@ -51,7 +56,9 @@ static uint32_t decode(void *state, const void *cfg, slice in, struct decode *d)
 static void encode(void *state, const void *cfg, struct batch *b, struct event *ev, struct buf *out)
 {
     (void)cfg, (void)b;
-    json_write_event(out, ev, &((struct json_state *)state)->cache);
+    struct json_state *s = state;
+    if (s->layouts == NULL) s->layouts = json_layouts_new();
+    json_write_laid_out(out, ev, &s->cache, s->layouts);
 }
 
 const struct codec_ops codec_json = {

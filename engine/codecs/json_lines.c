@@ -1,5 +1,8 @@
 /* json_lines.c - one JSON document per line, in and out. */
+#include <stdlib.h>
+
 #include "engine/plan/json_codec.h"
+#include "parsers/json/json_layout.h"
 #include "parsers/json/json_write.h"
 
 struct json_lines_cfg {
@@ -11,6 +14,7 @@ struct json_lines_cfg {
 struct json_lines_state {
     struct json_codec_state json;
     struct time_iso_cache cache;
+    struct json_layouts *layouts; /* NULL until something is encoded */
 };
 
 static const struct setting json_lines_settings[] = {
@@ -59,6 +63,7 @@ static err start(void *state, const void *cfg)
 static void stop(void *state, const void *cfg)
 {
     (void)cfg;
+    free(((struct json_lines_state *)state)->layouts);
     json_codec_stop(&((struct json_lines_state *)state)->json);
 }
 
@@ -86,7 +91,8 @@ static void encode(void *state_, const void *cfg_, struct batch *b, struct event
     (void)b;
     const struct json_lines_cfg *cfg = cfg_;
     struct json_lines_state *state = state_;
-    json_write_event(out, ev, &state->cache);
+    if (state->layouts == NULL) state->layouts = json_layouts_new();
+    json_write_laid_out(out, ev, &state->cache, state->layouts);
     buf_add_slice(out, cfg->delimiter);
 }
 

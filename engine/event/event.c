@@ -295,7 +295,7 @@ CORE_KEY(version, "@version");
 
 static struct key core_key(slice name)
 {
-    return (struct key){name, hash_key(name.p, name.n), KEY_WIRE | KEY_QUOTED};
+    return (struct key){name, hash_key(name.p, name.n), KEY_WIRE | KEY_QUOTED | KEY_STATIC};
 }
 
 void event_add_version(struct batch *b, struct event *ev)

@@ -41,7 +41,8 @@ enum value_flag {
 enum key_flag {
     KEY_WIRE =
         1, /* key[-1] is '"', the key is followed by '":', 64 bytes from key-1 are readable */
-    KEY_QUOTED = 2 /* key[-1] and key[n] are '"' and the key needs no escaping */
+    KEY_QUOTED = 2, /* key[-1] and key[n] are '"' and the key needs no escaping */
+    KEY_STATIC = 4  /* the key is the configuration's: its address says which it is */
 };
 
 struct map;

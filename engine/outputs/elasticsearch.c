@@ -96,6 +96,7 @@ static err start(void *state, void *shared_, const void *cfg, struct worker *wor
     s->flying_max = shared->flying_max;
     s->line_to_ns = INT64_MIN;
     s->linger.fire = linger_fire;
+    s->layouts = json_layouts_new();
     json_reader_init(&s->reader);
     timer_set(&s->shard->timers, &s->linger, s->shard->now_mono_ns + SERVER_POLL_NS);
     return ERR_OK;
@@ -165,6 +166,7 @@ static void stop(void *state, const void *cfg)
     tick(state, cfg, 0);
     timer_cancel(&s->shard->timers, &s->linger);
     for (uint32_t i = 0; i < s->lane->all_n; i++) release_holds(s->lane->all[i], OUTCOME_FAILED);
+    free(s->layouts);
     buf_fini(&s->line);
     buf_fini(&s->text);
     json_reader_fini(&s->reader);

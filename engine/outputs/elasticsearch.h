@@ -22,6 +22,7 @@
 #include "engine/plan/plugin.h"
 #include "engine/shard/worker.h"
 #include "parsers/json/json_decode.h"
+#include "parsers/json/json_layout.h"
 #include "parsers/json/json_write.h"
 
 /* Named bounds. A body is sealed at its target so that it stays in the L2 cache; events of one
@@ -237,6 +238,7 @@ struct es_state {
     uint32_t major;
     bool ilm;
     struct time_iso_cache iso;
+    struct json_layouts *layouts;
     struct buf line; /* the rendered action line and its span of time */
     int64_t line_from_ns, line_to_ns;
     struct buf text; /* scratch */

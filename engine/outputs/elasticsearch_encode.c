@@ -259,7 +259,7 @@ static bool add_line(struct item *i)
 
 static void write_plain(struct item *i)
 {
-    json_write_event(i->out, i->ev, &i->s->iso);
+    json_write_laid_out(i->out, i->ev, &i->s->iso, i->s->layouts);
 }
 
 /* The event as it would be with data_stream and join fields set; other outputs of the batch

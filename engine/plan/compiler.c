@@ -15,7 +15,10 @@
 err compile_fieldref(struct compiler *c, struct fieldref *out, slice text, struct pos pos)
 {
     err e = fieldref_parse(out, text, c->arena);
-    if (e == ERR_OK) return ERR_OK;
+    if (e == ERR_OK) {
+        for (uint32_t i = 0; i < out->depth; i++) out->step[i].key.flags |= KEY_STATIC;
+        return ERR_OK;
+    }
     if (e == ERR_LIMIT)
         diag_error(c->diag, pos, "at most 16 steps", "field reference `%.*s` is too deep",
                    SLICE_FMT(text));
@@ -48,7 +51,9 @@ void compile_error(struct compiler *c, const char *name, const char *expected, c
 
 struct key compile_key(struct compiler *c, slice name)
 {
-    return key_make(c->arena, name);
+    struct key key = key_make(c->arena, name);
+    key.flags |= KEY_STATIC;
+    return key;
 }
 
 /* ---- finding plugins ------------------------------------------------------- */

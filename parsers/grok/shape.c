@@ -130,9 +130,7 @@ static struct shape *assert_shape(struct builder *b, const struct regex_node *no
     struct shape *shape = shape_new(b, SHAPE_NEXT);
     switch ((enum assert_kind)node->mode) {
     case ASSERT_LINE_BEGIN: shape->kind = SHAPE_LINE_BEGIN; break;
-    case ASSERT_LINE_END:
-        symbols_add(&shape->set, '\n');
-        __attribute__((fallthrough));
+    case ASSERT_LINE_END: symbols_add(&shape->set, '\n'); __attribute__((fallthrough));
     case ASSERT_TEXT_END: symbols_add(&shape->set, SYMBOL_END); break;
     case ASSERT_TEXT_BEGIN:
         shape->kind = SHAPE_PREVIOUS;

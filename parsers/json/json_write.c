@@ -18,6 +18,30 @@ void json_write_event(struct buf *out, const struct event *ev, struct time_iso_c
     kernel->event(out, ev, cache);
 }
 
+static bool fits(const struct json_layout *layout, const struct event *ev)
+{
+    return layout->member_n == ev->data.n && layout->member_n > 0 &&
+           layout->last_key == ev->data.at[ev->data.n - 1].key;
+}
+
+void json_write_laid_out(struct buf *out, const struct event *ev, struct time_iso_cache *cache,
+                         struct json_layouts *layouts)
+{
+    if (ev->time.type == VALUE_TIME) {
+        for (uint32_t i = 0; i < JSON_LAYOUTS; i++) {
+            uint32_t at = (layouts->last + i) % JSON_LAYOUTS;
+            struct json_layout *layout = &layouts->at[at];
+            if (fits(layout, ev) && kernel->laid_out(out, ev, cache, layout)) {
+                layouts->last = at;
+                layout->hits++;
+                return;
+            }
+        }
+        json_layout_learn(layouts, ev);
+    }
+    kernel->event(out, ev, cache);
+}
+
 void json_write_events(struct buf *out, const struct batch *b, const struct sel *sel, slice prefix,
                        slice suffix, struct time_iso_cache *cache)
 {

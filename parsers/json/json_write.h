@@ -14,8 +14,13 @@
 #include "engine/event/event.h"
 #include "engine/event/time_format.h"
 
+struct json_layouts;
+
 /* Appends {"@timestamp":"...",...}. */
 void json_write_event(struct buf *out, const struct event *ev, struct time_iso_cache *cache);
+/* The same, faster for events that are laid out like those before; see json_layout.h. */
+void json_write_laid_out(struct buf *out, const struct event *ev, struct time_iso_cache *cache,
+                         struct json_layouts *layouts);
 /* Appends prefix, event, suffix for each selected event, e.g. {"index":{}}\n and \n. */
 void json_write_events(struct buf *out, const struct batch *b, const struct sel *sel, slice prefix,
                        slice suffix, struct time_iso_cache *cache);

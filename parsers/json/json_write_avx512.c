@@ -2,4 +2,4 @@
 #include "parsers/json/json_write_kernel.h"
 
 const struct json_write_kernel json_write_avx512 = {write_event, write_events, write_value,
-                                                    write_string};
+                                                    write_string, write_laid_out};

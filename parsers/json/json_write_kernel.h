@@ -10,6 +10,7 @@
 /* Most keys and values fit 32 bytes; whole 64-byte stores cost more than they save. */
 #define VEC_HALF
 #include "engine/base/number.h"
+#include "parsers/json/json_layout.h"
 #include "parsers/json/json_write.h"
 #include "parsers/scan/vec.h"
 
@@ -19,6 +20,8 @@ struct json_write_kernel {
                    slice suffix, struct time_iso_cache *cache);
     void (*value)(struct buf *out, const struct value *val, struct time_iso_cache *cache);
     void (*string)(struct buf *out, slice text);
+    bool (*laid_out)(struct buf *out, const struct event *ev, struct time_iso_cache *cache,
+                     const struct json_layout *layout);
 };
 extern const struct json_write_kernel json_write_sse42, json_write_avx2, json_write_avx512;
 
@@ -119,46 +122,42 @@ static inline uint64_t needs_escape_text(vec v, uint32_t n)
 #endif
 }
 
-/* RFC 8259 section 7; the short form where there is one. */
+/* RFC 8259 section 7; the short form where there is one. Writes up to 6 bytes. */
 static inline char *put_escape(char *to, unsigned char c)
 {
-    static const char letter[32] = {
-        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
-    *to++ = '\\';
-    if (c >= 0x20) {
-        *to++ = (char)c;
-    } else if (letter[c] != 0) {
-        *to++ = letter[c];
-    } else {
-        memcpy(to, "u00", 3);
-        to[3] = (char)('0' + (c >> 4));
-        to[4] = "0123456789abcdef"[c & 15];
-        to += 5;
-    }
-    return to;
+    static const char letter[128] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
+                                     ['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\'};
+    to[0] = '\\';
+    to[1] = letter[c & 127];
+    if (__builtin_expect(letter[c & 127] != 0, 1)) return to + 2;
+    memcpy(to + 1, "u00", 3);
+    to[4] = (char)('0' + (c >> 4));
+    to[5] = "0123456789abcdef"[c & 15];
+    return to + 6;
 }
 
-/* The rest of a text from the vector on that has something to escape. */
+/* The rest of a text from the vector on that has something to escape: `mask` says what of its
+ * bytes at p, which are copied already. Often it is the last byte, a newline. */
 static __attribute__((noinline)) char *put_escaped(struct writer *w, char *to, const char *p,
-                                                   uint32_t n)
+                                                   uint32_t n, uint64_t mask)
 {
-    while (n > 0) {
+    for (;;) {
         uint32_t step = n < VEC_BYTES ? n : VEC_BYTES;
-        vec v = n < VEC_BYTES ? load_part(p, n) : vec_load(p);
-        uint64_t mask = needs_escape(v) & mask_low(step);
-        vec_store(to, v);
         if (mask != 0) {
             step = mask_first(mask);
-            to = put_escape(room(w, to + step, (size_t)(n - step) + JSON_SLACK),
-                            (unsigned char)p[step]);
+            to = put_escape(to + step, (unsigned char)p[step]);
             step++;
         } else {
             to += step;
         }
         p += step;
         n -= step;
+        if (n == 0) return to;
+        to = room(w, to, (size_t)n + JSON_SLACK);
+        vec v = n < VEC_BYTES ? load_part(p, n) : vec_load(p);
+        mask = needs_escape(v) & mask_low(n);
+        vec_store(to, v);
     }
-    return to;
 }
 
 /* Copies and tests at once; room for n + JSON_SLACK bytes was made, more is made when escapes
@@ -169,14 +168,16 @@ static inline __attribute__((always_inline)) char *put_text(struct writer *w, ch
     while (n >= VEC_BYTES) {
         vec v = vec_load(p);
         vec_store(to, v);
-        if (__builtin_expect(needs_escape(v) != 0, 0)) return put_escaped(w, to, p, n);
+        uint64_t mask = needs_escape(v);
+        if (__builtin_expect(mask != 0, 0)) return put_escaped(w, to, p, n, mask);
         to += VEC_BYTES;
         p += VEC_BYTES;
         n -= VEC_BYTES;
     }
     vec v = load_text(p, n);
     vec_store(to, v);
-    if (__builtin_expect(needs_escape_text(v, n) != 0, 0)) return put_escaped(w, to, p, n);
+    uint64_t mask = needs_escape_text(v, n);
+    if (__builtin_expect(mask != 0, 0)) return put_escaped(w, to, p, n, mask);
     return to + n;
 }
 
@@ -423,6 +424,69 @@ static inline void write_events(struct buf *out, const struct batch *b, const st
         to = put_bytes(room(&w, to, suffix.n), suffix.p, suffix.n);
     }
     writer_close(&w, to);
+}
+
+/* At most BUF_PAD bytes more are written than n. */
+static inline char *put_layout_text(char *to, const char *from, uint32_t n)
+{
+    vec_store(to, vec_load(from));
+    for (uint32_t at = VEC_BYTES; __builtin_expect(at < n, 0); at += VEC_BYTES)
+        vec_store(to + at, vec_load(from + at));
+    return to + n;
+}
+
+/* The values of an event of this layout with the texts between them; NULL at the first difference.
+ */
+static inline char *put_slots(struct writer *w, char *to, const struct event *ev,
+                              const struct json_layout *layout)
+{
+    const struct member *m = ev->data.at, *up[JSON_LAYOUT_DEPTH_MAX];
+    const struct json_slot *slot = layout->slot, *behind = slot + layout->slot_n;
+    uint32_t depth = 0;
+    for (; slot < behind; slot++) {
+        if (slot->up > 0) m = up[depth -= slot->up];
+        const struct value *v = &m->val;
+        uint32_t header;
+        memcpy(&header, v, sizeof(header));
+        if (__builtin_expect(m->key != slot->key || header != slot->header, 0)) return NULL;
+        if (slot->kind == JSON_SLOT_MAP) {
+            if (v->u.map->n != slot->map_n) return NULL;
+            up[depth++] = m + 1;
+            m = v->u.map->at;
+            continue;
+        }
+        to = room(w, to, slot->text_n + value_room(v));
+        to = put_layout_text(to, layout->text + slot->text_at, slot->text_n);
+        if (__builtin_expect(slot->kind == JSON_SLOT_TEXT, 1))
+            to = put_text(w, to, v->u.str, v->n);
+        else if (slot->kind == JSON_SLOT_VERBATIM)
+            to = put_bytes(to, v->u.str, v->n);
+        else if (slot->kind == JSON_SLOT_SHARED)
+            to = put_bytes(to, shared_map_json(v), v->n);
+        else
+            to = put_other(w, to, v);
+        m++;
+    }
+    uint32_t tail_n = layout->text_n - layout->tail_at;
+    return put_layout_text(room(w, to, tail_n), layout->text + layout->tail_at, tail_n);
+}
+
+/* False, and nothing written, when the event is not of this layout. */
+static inline bool write_laid_out(struct buf *out, const struct event *ev,
+                                  struct time_iso_cache *cache, const struct json_layout *layout)
+{
+    static const char head[] = "{\"@timestamp\":";
+    struct writer w;
+    size_t n = out->n;
+    char *to = writer_open(&w, out, cache);
+    to = room(&w, to, sizeof(head) + JSON_SCALAR_BYTES_MAX);
+    to = put_time(put_literal(to, head, sizeof(head) - 1), ev->time.u.time_ns, cache);
+    to = put_slots(&w, to, ev, layout);
+    if (to != NULL)
+        writer_close(&w, to);
+    else
+        out->n = n;
+    return to != NULL;
 }
 
 static inline void write_value(struct buf *out, const struct value *val,

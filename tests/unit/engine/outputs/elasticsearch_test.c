@@ -1,6 +1,8 @@
 /* elasticsearch_test.c - action lines and documents, parts of requests, answers. */
 #include "engine/outputs/elasticsearch.h"
 
+#include <stdlib.h>
+
 #include "engine/plan/plan.h"
 #include "engine/registry.h"
 #include "parsers/frame/gzip_stream.h"
@@ -50,6 +52,7 @@ static void bench_init(struct bench *b, const char *options, const char *ecs)
     json_reader_init(&b->shared.reader);
     b->s = (struct es_state){.cfg = b->cfg, .shared = &b->shared, .lane = &b->lane, .major = 8};
     b->s.line_to_ns = INT64_MIN;
+    b->s.layouts = json_layouts_new();
     json_reader_init(&b->s.reader);
     page_pool_init(&b->pool, SIZE_MAX);
     batch_init(&b->batch, &b->pool);
@@ -61,6 +64,7 @@ static void bench_fini(struct bench *b)
 {
     if (b->plan != NULL) {
         es_request_free(b->r);
+        free(b->s.layouts);
         buf_fini(&b->s.line);
         buf_fini(&b->s.text);
         json_reader_fini(&b->s.reader);

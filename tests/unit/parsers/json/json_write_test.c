@@ -4,11 +4,14 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "engine/base/assert.h"
 #include "engine/base/prng.h"
 #include "parsers/json/json_decode.h"
+#include "parsers/json/json_layout.h"
 #include "parsers/json/json_write.h"
 
-static struct page_pool pool;
+static struct page_pool pool, key_pool;
+static struct arena keys;
 static struct batch batch;
 static struct time_iso_cache cache;
 
@@ -271,11 +274,90 @@ static void test_nesting(void **state)
     }
 }
 
+static struct value any_value(struct prng *prng, uint32_t depth);
+
+static struct map *any_map(struct prng *prng, uint32_t depth)
+{
+    static struct key known[24];
+    static char names[24][80];
+    struct map *map = map_new(&batch.arena);
+    uint32_t n = (uint32_t)prng_below(prng, depth == 0 ? 8 : 4);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = (uint32_t)prng_below(prng, ARRAY_LEN(known));
+        if (known[k].name.p == NULL) {
+            memset(names[k], 'k', k * 3);
+            snprintf(names[k] + k * 3, 8, k % 5 == 4 ? "\"%u" : "%u", k);
+            known[k] = key_make(&keys, slice_from_cstr(names[k]));
+            if (k > 0) known[k].flags |= KEY_STATIC;
+        }
+        map_put(map, &batch.arena, known[k], any_value(prng, depth + 1));
+    }
+    return map;
+}
+
+static struct value any_value(struct prng *prng, uint32_t depth)
+{
+    static const char *const texts[] = {"", "x", "line\n", "\"quoted\"",
+                                        "a text of forty bytes and a few more"};
+    slice text = slice_from_cstr(texts[prng_below(prng, ARRAY_LEN(texts))]);
+    switch (prng_below(prng, 9)) {
+    case 0: return value_int((int64_t)prng_below(prng, 100000));
+    case 1: return value_bool(prng_below(prng, 2) == 0);
+    case 2: return value_clean(SLICE("clean"));
+    case 3: return (struct value){.type = VALUE_INT, .flags = VALUE_RAW, .n = 3, .u.str = "123"};
+    case 4:
+    case 5:
+        if (depth > 10) return value_nil();
+        struct value map = value_map(any_map(prng, depth));
+        return prng_below(prng, 3) == 0 ? value_share(map, prng_below(prng, 2) == 0, &batch.arena)
+                                        : map;
+    default: return value_string(text);
+    }
+}
+
+/* Events of few and of many layouts, learned and forgotten, are written as they are without. */
+static void test_layouts(void **state)
+{
+    (void)state;
+    struct prng prng;
+    prng_seed(&prng, 5);
+    page_pool_init(&key_pool, SIZE_MAX);
+    arena_init(&keys, &key_pool);
+    EACH_LEVEL(level)
+    {
+        struct json_layouts *layouts = json_layouts_new();
+        struct map *usual[6];
+        uint32_t hits = 0;
+        for (uint32_t i = 0; i < 6000; i++) {
+            uint32_t which = i % 6;
+            if (i % 600 < 6) usual[which] = any_map(&prng, 0);
+            struct event *ev = batch_add(&batch);
+            ev->data = i % 7 == 0 ? *any_map(&prng, 0) : *usual[which];
+            if (i % 50 == 0) ev->time = value_nil();
+            struct buf want = {0}, got = {0};
+            buf_add_cstr(&got, "before");
+            json_write_event(&want, ev, &cache);
+            uint32_t before = layouts->at[layouts->last].hits;
+            json_write_laid_out(&got, ev, &cache, layouts);
+            hits += layouts->at[layouts->last].hits != before;
+            assert_slice_equal(slice_from(buf_slice(&got), 6), buf_slice(&want));
+            buf_fini(&want);
+            buf_fini(&got);
+            if (batch.n > 1000) batch.n = 0;
+        }
+        assert_true(hits > 1500);
+        free(layouts);
+    }
+    arena_fini(&keys);
+    page_pool_fini(&key_pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_strings),  cmocka_unit_test(test_values),
         cmocka_unit_test(test_scrubbed), cmocka_unit_test(test_runs),
-        cmocka_unit_test(test_events),   cmocka_unit_test(test_nesting)};
+        cmocka_unit_test(test_events),   cmocka_unit_test(test_nesting),
+        cmocka_unit_test(test_layouts)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
