@@ -25,7 +25,6 @@ struct io_op {
     struct blob *blob; /* recv, recvmsg: the bytes, with one pin that is the callee's to drop */
     slice payload;     /* recv, recvmsg: what arrived, inside blob */
     const struct sockaddr *from; /* recvmsg: the sender, during done() only */
-    uint32_t dropped;            /* recvmsg: datagrams the kernel dropped on this socket so far */
     bool more;                   /* multishot: it goes on by itself; false: arm it again */
     bool truncated;              /* recvmsg: the datagram was larger than a buffer */
     bool armed;                  /* in the backend's hands */
@@ -63,6 +62,7 @@ struct io_backend {
     void (*close)(struct io *io, int fd);
     uint32_t (*step)(struct io *io, int64_t timeout_ns, uint32_t wait_n);
     void (*wake)(struct io *io);
+    uint32_t (*dropped)(struct io *io, int fd);
 };
 
 struct io_stats {
@@ -143,6 +143,12 @@ static inline uint32_t io_step(struct io *io, int64_t timeout_ns, uint32_t wait_
 static inline void io_wake(struct io *io)
 {
     io->backend->wake(io);
+}
+/* Datagrams that the kernel dropped on this socket so far. A system call: ask now and then; as
+ * control data of every datagram (SO_RXQ_OVFL) it would cost 60 ns each. */
+static inline uint32_t io_dropped(struct io *io, int fd)
+{
+    return io->backend->dropped(io, fd);
 }
 static inline void io_free(struct io *io)
 {

@@ -103,10 +103,7 @@ static int prepare(const struct listener_config *c, int fd, int64_t *got_bytes)
     int64_t got =
         c->datagram || c->receive_buffer_bytes > 0 ? buffer_set(fd, c->receive_buffer_bytes) : 0;
     if (got_bytes != NULL) *got_bytes = got;
-    if (c->datagram) {
-        setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &yes, sizeof(yes));
-        return 0;
-    }
+    if (c->datagram) return 0;
     if (c->keep_alive) setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
     return listen(fd, LISTENER_BACKLOG) == 0 ? 0 : -errno;
 }

@@ -8,6 +8,8 @@
 #include "engine/base/clock.h"
 
 #define STARVED_RETRY_NS (1 * NS_PER_MS)
+/* Where datagrams come, the kernel is asked this often how many it dropped. */
+#define DROPS_INTERVAL_NS (100 * NS_PER_MS)
 
 struct held_datagram {
     struct blob *blob;
@@ -91,7 +93,8 @@ static void on_datagram(struct io_op *op, int32_t n)
     if (op->blob != NULL) {
         d->hungry = 0;
         d->shard->datagrams++;
-        counter_set(&d->counters->dropped_by_kernel, op->dropped);
+        if (!timer_is_set(&d->drops))
+            timer_set(&d->shard->timers, &d->drops, d->shard->now_mono_ns + DROPS_INTERVAL_NS);
         struct blob *blob = op->blob;
         if (d->stopping) {
             blob_unpin(blob);
@@ -117,6 +120,13 @@ static void retry(struct timer *timer, int64_t now_ns)
 {
     (void)now_ns;
     arm((struct datagrams *)((char *)timer - offsetof(struct datagrams, retry)));
+}
+
+static void look_for_drops(struct timer *timer, int64_t now_ns)
+{
+    (void)now_ns;
+    struct datagrams *d = (struct datagrams *)((char *)timer - offsetof(struct datagrams, drops));
+    counter_set(&d->counters->dropped_by_kernel, io_dropped(d->shard->io, d->fd));
 }
 
 static void resume(struct intake *intake)
@@ -150,6 +160,7 @@ void datagrams_start(struct datagrams *d, struct worker *worker,
     ASSERT(d->sender != NULL);
     d->op.done = on_datagram;
     d->retry.fire = retry;
+    d->drops.fire = look_for_drops;
     intake_init(&d->intake, config->window_bytes, resume);
     ack_window_init(&d->window, ACK_WINDOW_SLOTS, &d->intake);
     worker_add_intake(worker, &d->intake);
@@ -171,6 +182,8 @@ void datagrams_stop(struct datagrams *d)
 {
     d->stopping = true;
     timer_cancel(&d->shard->timers, &d->retry);
+    timer_cancel(&d->shard->timers, &d->drops);
+    counter_set(&d->counters->dropped_by_kernel, io_dropped(d->shard->io, d->fd));
     io_cancel(d->shard->io, &d->op);
 }
 

@@ -4,7 +4,7 @@
  * One struct datagrams per socket. take() sees one datagram at a time, in a receive buffer that is
  * given back when it returns, so it copies what it keeps. While the worker takes nothing,
  * receiving stops and what was already received is held in its buffers; the rest waits in the
- * kernel, which drops what does not fit and counts it (SO_RXQ_OVFL). Owner: one shard.
+ * kernel, which drops what does not fit and counts it. Owner: one shard.
  */
 #ifndef ENGINE_SHARD_DATAGRAM_H
 #define ENGINE_SHARD_DATAGRAM_H
@@ -50,7 +50,7 @@ struct datagrams {
     struct sender *sender, *last;
     struct held_datagram *held;
     uint32_t held_n, held_cap;
-    struct timer retry;
+    struct timer retry, drops;
     uint8_t hungry;
     bool paused, stopping;
 };

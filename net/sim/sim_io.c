@@ -155,6 +155,11 @@ static void sim_wake(struct io *io)
     ((struct sim_io *)io)->woken = true;
 }
 
+static uint32_t sim_dropped(struct io *io, int fd)
+{
+    return sim_object(((struct sim_io *)io)->sim, fd)->dropped;
+}
+
 /* ---- what completes --------------------------------------------------------------------- */
 
 static bool can_read(const struct object *o)
@@ -247,7 +252,6 @@ static int32_t do_recvmsg(struct sim_io *s, struct io_op *op, struct object *o, 
     blob->used = n;
     op->addr = d->from; /* kept in the operation: `from` is valid during done() */
     op->from = (struct sockaddr *)&op->addr;
-    op->dropped = o->dropped;
     op->blob = blob;
     op->payload = slice_make(blob->data, n);
     free(d);
@@ -435,6 +439,7 @@ static const struct io_backend sim_backend = {
     .close = sim_close,
     .step = sim_step,
     .wake = sim_wake,
+    .dropped = sim_dropped,
 };
 
 struct io *sim_io_new(struct sim *sim, struct io_config config)

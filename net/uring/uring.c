@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <liburing.h>
+#include <linux/sock_diag.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -196,7 +197,16 @@ static void uring_wake(struct io *io)
     (void)n; /* EAGAIN means it is awake already. */
 }
 
-/* Splits what recvmsg left in the buffer into sender, control data and payload. */
+static uint32_t uring_dropped(struct io *io, int fd)
+{
+    (void)io;
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t n = sizeof(info);
+    getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &n);
+    return info[SK_MEMINFO_DROPS];
+}
+
+/* Splits what recvmsg left in the buffer into sender and payload. */
 static int32_t datagram_split(struct uring *u, struct io_op *op, int32_t result)
 {
     struct io_uring_recvmsg_out *out =
@@ -204,10 +214,6 @@ static int32_t datagram_split(struct uring *u, struct io_op *op, int32_t result)
     ASSERT(out != NULL);
     op->from = io_uring_recvmsg_name(out);
     op->truncated = (out->flags & MSG_TRUNC) != 0;
-    for (struct cmsghdr *c = io_uring_recvmsg_cmsg_firsthdr(out, &u->datagram_head); c != NULL;
-         c = io_uring_recvmsg_cmsg_nexthdr(out, &u->datagram_head, c))
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL)
-            memcpy(&op->dropped, CMSG_DATA(c), sizeof(op->dropped));
     uint32_t n = io_uring_recvmsg_payload_length(out, result, &u->datagram_head);
     op->payload = slice_make(io_uring_recvmsg_payload(out, &u->datagram_head), n);
     return (int32_t)n;
@@ -326,6 +332,7 @@ static const struct io_backend uring_backend = {
     .close = uring_close,
     .step = uring_step,
     .wake = uring_wake,
+    .dropped = uring_dropped,
 };
 
 static int ring_open(struct io_uring *ring, uint32_t entries)
@@ -369,7 +376,7 @@ struct io *io_uring_new(struct io_config config, char *why, size_t why_cap)
         return NULL;
     }
     u->datagram_head =
-        (struct msghdr){.msg_namelen = sizeof(struct sockaddr_storage), .msg_controllen = 64};
+        (struct msghdr){.msg_namelen = sizeof(struct sockaddr_storage)};
     result = buffers_open(u, &u->stream, config.stream_buffers, IO_STREAM_BUFFER_BYTES, 1);
     if (result == 0)
         result = buffers_open(u, &u->datagram, config.datagram_buffers,
