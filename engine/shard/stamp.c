@@ -59,7 +59,21 @@ static void prototype_put(struct map *map, const struct stamp_field *f, struct v
     map_append(map, arena, f->ref->step[f->ref->depth - 1].key, val);
 }
 
-static void prototypes_make(struct stamp *s, struct arena *arena)
+/* From so many events on it pays to encode their common maps once. */
+#define EVENTS_WORTH_JSON 8u
+
+static void share_maps(struct map *map, bool with_json, struct arena *arena)
+{
+    for (uint32_t i = 0; i < map->n; i++) {
+        struct value *v = &map->at[i].val;
+        if (v->type != VALUE_MAP) continue;
+        uint16_t key_flags = v->key_flags;
+        *v = value_share(*v, with_json, arena);
+        v->key_flags = key_flags;
+    }
+}
+
+static void prototypes_make(struct stamp *s, struct arena *arena, uint32_t event_n)
 {
     slice text = arena_copy(arena, buf_slice(&s->text));
     s->data = s->meta = (struct map){0};
@@ -74,12 +88,14 @@ static void prototypes_make(struct stamp *s, struct arena *arena)
         bool meta = s->field[i].ref->root == FIELD_META;
         prototype_put(meta ? &s->meta : &s->data, &s->field[i], val, arena);
     }
+    share_maps(&s->data, event_n >= EVENTS_WORTH_JSON, arena);
+    share_maps(&s->meta, false, arena);
 }
 
-/* Every event gets maps of its own: filters may change them. */
+/* Maps are shared but for [@metadata] itself, which is part of the event. */
 static struct value copy(const struct value *val, struct arena *arena)
 {
-    if (val->type != VALUE_MAP) return *val;
+    if (val->type != VALUE_MAP || (val->flags & VALUE_SHARED) != 0) return *val;
     const struct map *from = val->u.map;
     size_t bytes = from->n * sizeof(struct member);
     struct map *map = arena_alloc(arena, sizeof(*map) + bytes + sizeof(struct member), 16);
@@ -130,7 +146,7 @@ void stamp_apply(struct stamp *s, struct batch *b, uint64_t serial, uint32_t fro
 {
     if (s->field_n == 0) return;
     if (s->serial != serial || serial == 0) {
-        prototypes_make(s, &b->arena);
+        prototypes_make(s, &b->arena, b->n - from);
         s->serial = serial;
     }
     for (uint32_t i = from; i < b->n; i++) {

@@ -27,7 +27,9 @@ static bool fits(const struct json_layout *layout, const struct event *ev)
 void json_write_laid_out(struct buf *out, const struct event *ev, struct time_iso_cache *cache,
                          struct json_layouts *layouts)
 {
-    if (ev->time.type == VALUE_TIME) {
+    /* Keys of decoded documents come first, and are not the configuration's. */
+    bool fixed = ev->data.n > 0 && (ev->data.at[0].val.key_flags & KEY_STATIC) != 0;
+    if (fixed && ev->time.type == VALUE_TIME) {
         for (uint32_t i = 0; i < JSON_LAYOUTS; i++) {
             uint32_t at = (layouts->last + i) % JSON_LAYOUTS;
             struct json_layout *layout = &layouts->at[at];

@@ -41,6 +41,7 @@ struct writer {
 
 static inline char *writer_open(struct writer *w, struct buf *out, struct time_iso_cache *cache)
 {
+    buf_room(out, 1); /* an empty one has no memory to point into */
     *w = (struct writer){out, out->data + out->cap, cache};
     return buf_end(out);
 }

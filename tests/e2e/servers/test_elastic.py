@@ -25,7 +25,8 @@ def count(server, index):
         ask(server, "/%s/_refresh" % index, method="POST")
         return ask(server, "/%s/_count" % index)["count"]
     except urllib.error.HTTPError as error:
-        if error.code == 404:
+        # 503: the index is there, its shard is not yet.
+        if error.code in (404, 503):
             return 0
         raise
 
