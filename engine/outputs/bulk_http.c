@@ -249,13 +249,12 @@ static struct iovec part_of(slice bytes)
     return (struct iovec){(char *)(uintptr_t)bytes.p, bytes.n};
 }
 
-enum bulk_http_result bulk_http_send(struct bulk_http *h, slice head, slice more_head, slice body,
-                                     int64_t now_ns, int64_t timeout_ns)
+enum bulk_http_result bulk_http_send(struct bulk_http *h, slice head, slice body, int64_t now_ns,
+                                     int64_t timeout_ns)
 {
     ASSERT(h->state == BULK_HTTP_IDLE);
     h->part[0] = part_of(head);
-    h->part[1] = part_of(more_head);
-    h->part[2] = part_of(body);
+    h->part[1] = part_of(body);
     h->part_at = 0;
     h->reused = h->idle_since_ns != 0;
     h->lost = false;

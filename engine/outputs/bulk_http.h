@@ -25,8 +25,8 @@
 #include "engine/base/err.h"
 #include "parsers/frame/http1_response.h"
 
-/* Two parts of the head and the body. */
-#define BULK_HTTP_PARTS 3u
+/* Head and body. */
+#define BULK_HTTP_PARTS 2u
 
 enum bulk_http_state {
     BULK_HTTP_CLOSED,
@@ -70,8 +70,8 @@ void bulk_http_connect(struct bulk_http *h, CURL *easy, bool tls);
 bool bulk_http_connected(struct bulk_http *h, CURLcode code) MUST_USE;
 
 /* Sends on an idle connection, as much as goes at once. */
-enum bulk_http_result bulk_http_send(struct bulk_http *h, slice head, slice more_head, slice body,
-                                     int64_t now_ns, int64_t timeout_ns) MUST_USE;
+enum bulk_http_result bulk_http_send(struct bulk_http *h, slice head, slice body, int64_t now_ns,
+                                     int64_t timeout_ns) MUST_USE;
 /* Fills in descriptor and events; false when there is nothing to poll for. */
 bool bulk_http_poll(const struct bulk_http *h, struct curl_waitfd *out);
 /* The descriptor is ready, as poll says. An idle connection that the server has closed is closed

@@ -206,8 +206,9 @@ struct es_transfer {
     CURL *easy;                 /* makes the connections, one after the other */
     struct es_request *request; /* NULL: free */
     uint32_t host;              /* of the request or the idle connection */
-    struct buf head;            /* the part of the request's head that varies */
-    struct buf packed, unused;
+    struct buf head;
+    struct buf packed; /* the body, compressed */
+    struct buf unused; /* libcurl wants a place for an answer that it never reads */
 };
 
 struct es_shared {
@@ -297,9 +298,9 @@ void es_request_part_end(struct es_request *r);
 
 /* ---- elasticsearch_head.c: on the writer -------------------------------------------- */
 
-/* What follows the host's head: the headers that are about this part of the request. */
-void es_head_rest(const struct es_request *r, size_t plain_bytes, size_t sent_bytes, bool gzip,
-                  struct buf *out);
+/* The host's head and the headers that are about this part of the request. */
+void es_head_write(const struct es_host *h, const struct es_request *r, size_t plain_bytes,
+                   size_t sent_bytes, bool gzip, struct buf *out);
 
 /* ---- elasticsearch_result.c: on the writer ------------------------------------------ */
 

@@ -201,10 +201,11 @@ err es_compile_heads(struct es_cfg *cfg, struct compiler *c)
     return e;
 }
 
-void es_head_rest(const struct es_request *r, size_t plain_bytes, size_t sent_bytes, bool gzip,
-                  struct buf *out)
+void es_head_write(const struct es_host *h, const struct es_request *r, size_t plain_bytes,
+                   size_t sent_bytes, bool gzip, struct buf *out)
 {
     out->n = 0;
+    buf_add_slice(out, h->head);
     buf_printf(out,
                "X-Elastic-Event-Count: %u\r\nX-Elastic-Uncompressed-Request-Length: %zu\r\n"
                "%sContent-Length: %zu\r\n\r\n",

@@ -115,8 +115,8 @@ static enum bulk_http_result exchange(struct es_shared *s, struct es_transfer *t
 {
     slice body = es_request_part_bytes(t->request);
     if (s->cfg->opt.compression_level > 0) body = buf_slice(&t->packed);
-    return bulk_http_send(&t->http, s->cfg->host[t->host].head, buf_slice(&t->head), body,
-                          clock_mono_ns(), s->cfg->opt.timeout_s * NS_PER_SEC);
+    return bulk_http_send(&t->http, buf_slice(&t->head), body, clock_mono_ns(),
+                          s->cfg->opt.timeout_s * NS_PER_SEC);
 }
 
 static bool is_usable(const struct es_shared *s, struct es_transfer *t, uint32_t host)
@@ -139,7 +139,7 @@ static void send_part(struct es_shared *s, struct es_transfer *t, struct es_requ
         es_gzip(body, s->cfg->opt.compression_level, &t->packed);
         body = buf_slice(&t->packed);
     }
-    es_head_rest(r, plain_bytes, body.n, gzip, &t->head);
+    es_head_write(&s->cfg->host[host], r, plain_bytes, body.n, gzip, &t->head);
     counter_add(&s->counters.bulk_bytes, body.n);
     bool usable = is_usable(s, t, host);
     t->request = r;
