@@ -31,7 +31,7 @@
  * requests of the shard are under way, and then it is sent in parts of at most ES_PART_BYTES_MAX,
  * which is Logstash's limit. Smaller bodies do not stay in a cache until they are sent, because
  * shard and writer take turns, and each has its wake-ups on both sides of the connection: on one
- * core an event in bodies of 256 KB costs nearly half as much again as in bodies of 2 MB. */
+ * core an event in bodies of 256 KB costs a fifth more than in bodies of 2 MB, of 1 MB 4 %. */
 #define ES_BODY_BYTES (2u * 1024 * 1024)
 #define ES_PART_BYTES_MAX (20u * 1024 * 1024)
 /* Requests of a shard that are sealed and not settled; the next batch has to wait then. */
