@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "engine/outputs/elasticsearch.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,7 @@ static void seal(struct es_state *s)
     s->out_n++;
     bool pushed = ring_push(&s->lane->out, r);
     ASSERT(pushed); /* the ring has room for all requests of the lane */
-    curl_multi_wakeup(s->shared->multi);
+    bell_ring(&s->shared->bell);
 }
 
 /* A body whose time is up goes out when the writer would send it at once; while it would only
@@ -196,10 +197,12 @@ static void make_transfers(struct es_shared *s)
     if (n > per_host) n = per_host;
     s->transfer_n = (uint32_t)n;
     s->transfer = calloc(n, sizeof(*s->transfer));
+    s->waitfd = calloc(n + 1, sizeof(*s->waitfd));
     s->host = calloc(s->cfg->host_n, sizeof(*s->host));
-    ASSERT(s->transfer != NULL && s->host != NULL);
+    ASSERT(s->transfer != NULL && s->waitfd != NULL && s->host != NULL);
+    for (uint64_t i = 0; i < n; i++)
+        bulk_http_init(&s->transfer[i].http, s->multi, ES_ANSWER_BYTES_MAX);
     curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)n + 1);
-    curl_multi_setopt(s->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)o->pool_max_per_route);
 }
 
 static err start_thread(struct es_shared *s)
@@ -224,7 +227,8 @@ static void close_output(void *shared, const void *cfg)
     (void)cfg;
     struct es_shared *s = shared;
     counter_set(&s->stop, 1);
-    curl_multi_wakeup(s->multi);
+    bell_ring(&s->bell);
+    curl_multi_wakeup(s->multi); /* from the pauses of the start */
     if (s->running) pthread_join(s->thread, NULL);
     for (uint32_t i = 0; i < s->lane_n; i++) {
         struct es_lane *lane = &s->lane[i];
@@ -234,8 +238,10 @@ static void close_output(void *shared, const void *cfg)
     }
     curl_multi_cleanup(s->multi);
     curl_global_cleanup();
+    bell_fini(&s->bell);
     free(s->lane);
     free(s->transfer);
+    free(s->waitfd);
     free(s->host);
     json_reader_fini(&s->reader);
     arena_fini(&s->arena);
@@ -247,8 +253,12 @@ static err open_output(void *shared, const void *cfg, struct output *self, uint3
     struct es_shared *s = shared;
     s->cfg = cfg;
     s->output = self;
-    s->flying_max = s->cfg->ordered ? 1 : ES_FLYING_MAX;
     snprintf(s->logger, sizeof(s->logger), "outputs.elasticsearch.%s", self->pipeline_id);
+    if (!bell_init(&s->bell)) {
+        log_error(s->logger, "cannot make an event descriptor: %s", strerror(errno));
+        return ERR_SYSTEM;
+    }
+    s->flying_max = s->cfg->ordered ? 1 : ES_FLYING_MAX;
     prng_seed(&s->prng, (uint64_t)clock_mono_ns());
     json_reader_init(&s->reader);
     page_pool_init(&s->pool, SIZE_MAX);

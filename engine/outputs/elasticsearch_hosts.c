@@ -297,5 +297,6 @@ err es_compile_hosts(struct es_cfg *cfg, struct compiler *c)
 {
     if (compile_list(cfg, c) != ERR_OK || compile_login(cfg, c) != ERR_OK) return ERR_CONFIG;
     compile_paths(cfg, c);
-    return compile_headers(cfg, c);
+    if (compile_headers(cfg, c) != ERR_OK) return ERR_CONFIG;
+    return es_compile_heads(cfg, c);
 }

@@ -8,10 +8,6 @@
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
 
-/* libcurl takes up to 2 MiB; a megabyte body then goes out in a few writes. */
-#define UPLOAD_BUFFER_BYTES (1024L * 1024)
-#define ANSWER_BUFFER_BYTES (64L * 1024)
-
 static size_t take_answer(char *data, size_t size, size_t n, void *arg)
 {
     struct buf *answer = arg;
@@ -37,15 +33,12 @@ CURL *es_easy_new(struct es_shared *s, struct buf *answer, char *error)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, ANSWER_BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "spate");
-    /* Also keeps http_proxy of the environment out. */
+    /* Both also keep http_proxy and no_proxy of the environment out. */
     curl_easy_setopt(easy, CURLOPT_PROXY, cfg->proxy);
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)cfg->opt.timeout_s * 1000);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)cfg->opt.timeout_s * 1000);
-    long idle_s = (long)(cfg->opt.validate_ms / 1000);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, idle_s > 0 ? idle_s : 1L);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);

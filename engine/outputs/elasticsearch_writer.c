@@ -44,6 +44,8 @@ static void back_off(struct es_shared *s, struct es_request *r, int64_t least_ns
     s->waiting = r;
 }
 
+static void settle(struct es_shared *s, struct es_transfer *t, enum bulk_http_result result);
+
 /* ---- sending ------------------------------------------------------------------------------ */
 
 static void take_from_lanes(struct es_shared *s)
@@ -77,73 +79,109 @@ static int64_t wake_waiting(struct es_shared *s, int64_t idle_ns)
     return next;
 }
 
-static struct es_transfer *free_transfer(struct es_shared *s)
+/* A connection to that host, the one used last; else a slot for one, empty if possible. */
+static struct es_transfer *choose_transfer(struct es_shared *s, uint32_t host)
 {
-    for (uint32_t i = 0; i < s->transfer_n; i++)
-        if (s->transfer[i].request == NULL) return &s->transfer[i];
-    return NULL;
+    struct es_transfer *same = NULL, *other = NULL;
+    for (uint32_t i = 0; i < s->transfer_n; i++) {
+        struct es_transfer *t = &s->transfer[i];
+        if (t->request != NULL) continue;
+        bool idle = t->http.state == BULK_HTTP_IDLE;
+        if (idle && t->host == host) {
+            if (same == NULL || t->http.idle_since_ns > same->http.idle_since_ns) same = t;
+        } else if (other == NULL || !idle) {
+            other = t;
+        }
+    }
+    return same != NULL ? same : other;
 }
 
-static void send_part(struct es_shared *s, struct es_transfer *t, struct es_request *r)
+static void connect_transfer(struct es_shared *s, struct es_transfer *t)
 {
     const struct es_cfg *cfg = s->cfg;
+    const struct es_host *h = &cfg->host[t->host];
+    if (t->easy == NULL) {
+        t->easy = es_easy_new(s, &t->unused, t->http.error);
+        curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+        if (h->by_proxy) curl_easy_setopt(t->easy, CURLOPT_PROXY, "");
+    }
+    curl_easy_setopt(t->easy, CURLOPT_URL, h->connect_url);
+    bulk_http_connect(&t->http, t->easy, h->tls);
+    s->connecting_n++;
+}
+
+/* Sends what is in the transfer on its connection. */
+static enum bulk_http_result exchange(struct es_shared *s, struct es_transfer *t)
+{
+    slice body = es_request_part_bytes(t->request);
+    if (s->cfg->opt.compression_level > 0) body = buf_slice(&t->packed);
+    return bulk_http_send(&t->http, buf_slice(&t->head), body, clock_mono_ns(),
+                          s->cfg->opt.timeout_s * NS_PER_SEC);
+}
+
+static bool is_usable(const struct es_shared *s, struct es_transfer *t, uint32_t host)
+{
+    if (t->http.state != BULK_HTTP_IDLE) return false;
+    if (t->host != host) return false;
+    int64_t idle_ns = clock_mono_ns() - t->http.idle_since_ns;
+    return idle_ns < s->cfg->opt.validate_ms * NS_PER_MS || bulk_http_usable(&t->http);
+}
+
+static void send_part(struct es_shared *s, struct es_transfer *t, struct es_request *r,
+                      uint32_t host)
+{
     bool some = es_request_part(r);
     ASSERT(some);
     slice body = es_request_part_bytes(r);
-    t->request = r;
-    t->host = es_host_choose(s);
-    s->host[t->host].flying_n++;
-    t->answer.n = 0;
-    t->error[0] = 0;
-    if (t->easy == NULL) t->easy = es_easy_new(s, &t->answer, t->error);
-    t->headers = es_headers(cfg, "Content-Type: application/x-ndjson");
-    char line[96];
-    snprintf(line, sizeof(line), "X-Elastic-Event-Count: %u", r->part_n);
-    t->headers = curl_slist_append(t->headers, line);
-    snprintf(line, sizeof(line), "X-Elastic-Uncompressed-Request-Length: %u", body.n);
-    t->headers = curl_slist_append(t->headers, line);
-    if (cfg->opt.compression_level > 0) {
-        es_gzip(body, cfg->opt.compression_level, &t->packed);
+    uint32_t plain_bytes = body.n;
+    bool gzip = s->cfg->opt.compression_level > 0;
+    if (gzip) {
+        es_gzip(body, s->cfg->opt.compression_level, &t->packed);
         body = buf_slice(&t->packed);
-        t->headers = curl_slist_append(t->headers, "Content-Encoding: gzip");
     }
+    es_head_write(&s->cfg->host[host], r, plain_bytes, body.n, gzip, &t->head);
     counter_add(&s->counters.bulk_bytes, body.n);
-    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
-    curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, body.p);
-    curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
-    curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
-    es_easy_target(s, t->easy, t->host, cfg->bulk_path, cfg->bulk_query);
-    CURLMcode code = curl_multi_add_handle(s->multi, t->easy);
-    ASSERT(code == CURLM_OK);
+    bool usable = is_usable(s, t, host);
+    t->request = r;
+    t->host = host;
+    s->host[host].flying_n++;
+    if (usable) {
+        settle(s, t, exchange(s, t));
+        return;
+    }
+    bulk_http_close(&t->http);
+    connect_transfer(s, t);
 }
 
 static void launch(struct es_shared *s)
 {
     while (s->ready != NULL) {
-        struct es_transfer *t = free_transfer(s);
+        uint32_t host = es_host_choose(s);
+        if (s->host[host].flying_n >= (uint32_t)s->cfg->opt.pool_max_per_route) return;
+        struct es_transfer *t = choose_transfer(s, host);
         if (t == NULL) return;
         struct es_request *r = s->ready;
         s->ready = r->next;
-        send_part(s, t, r);
+        send_part(s, t, r, host);
     }
 }
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
-static void log_network(struct es_shared *s, const struct es_transfer *t, CURLcode code)
+static void log_network(struct es_shared *s, const struct es_transfer *t)
 {
     uint64_t held;
     if (!log_gate_open(&s->gate_network, &held)) return;
     log_error(s->logger, "%s: %s; the request is sent again (%llu more failures)",
-              s->cfg->host[t->host].url, t->error[0] != 0 ? t->error : curl_easy_strerror(code),
-              (unsigned long long)held);
+              s->cfg->host[t->host].url, t->http.error, (unsigned long long)held);
 }
 
 static void log_status(struct es_shared *s, const struct es_transfer *t, long status)
 {
     uint64_t held;
     if (!log_gate_open(&s->gate_status, &held)) return;
-    slice text = slice_part(slice_trim(buf_slice(&t->answer)), 0, 300);
+    slice body = http1_response_body(&t->http.response, &t->http.in);
+    slice text = slice_part(slice_trim(body), 0, 300);
     enum log_level level = status == 429 ? LOG_INFO : LOG_ERROR;
     const char *what = status >= 200 && status < 300 ? "an answer that is none to a bulk request"
                                                      : "refused the request";
@@ -154,26 +192,25 @@ static void log_status(struct es_shared *s, const struct es_transfer *t, long st
                  SLICE_FMT(text));
 }
 
-static void network_failed(struct es_shared *s, struct es_transfer *t, CURLcode code)
+static void network_failed(struct es_shared *s, struct es_transfer *t, struct es_request *r)
 {
-    log_network(s, t, code);
+    log_network(s, t);
     counter_add(&s->counters.bulk_failures, 1);
     es_host_failed(s, t->host);
     /* Another server may take it at once. */
     if (es_host_alive(s))
-        make_ready(s, t->request);
+        make_ready(s, r);
     else
-        back_off(s, t->request, 0);
+        back_off(s, r, 0);
 }
 
-static void refused(struct es_shared *s, struct es_transfer *t, long status)
+static void refused(struct es_shared *s, struct es_transfer *t, struct es_request *r, long status)
 {
     log_status(s, t, status);
     counter_add(&s->counters.bulk_failures, 1);
-    curl_off_t after = 0;
-    curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
+    int64_t after = bulk_http_retry_after_sec(&t->http, clock_real_ns() / NS_PER_SEC);
     if (after > RETRY_AFTER_SEC_MAX) after = RETRY_AFTER_SEC_MAX;
-    back_off(s, t->request, (int64_t)after * NS_PER_SEC);
+    back_off(s, r, after * NS_PER_SEC);
 }
 
 static void part_done(struct es_shared *s, struct es_request *r)
@@ -189,61 +226,112 @@ static void part_done(struct es_shared *s, struct es_request *r)
     }
 }
 
-static void answered(struct es_shared *s, struct es_transfer *t)
+static void answered(struct es_shared *s, struct es_transfer *t, struct es_request *r)
 {
-    struct es_request *r = t->request;
-    long status = 0;
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    long status = (long)t->http.response.status;
     es_host_works(s, t->host);
-    buf_room(&t->answer, JSON_PAD);
-    switch (es_result_read(s, r, status, buf_slice(&t->answer))) {
+    buf_room(&t->http.in, JSON_PAD);
+    switch (es_result_read(s, r, status, http1_response_body(&t->http.response, &t->http.in))) {
     case ES_DONE: part_done(s, r); break;
     case ES_SPLIT: make_ready(s, r); break;
-    case ES_AGAIN: refused(s, t, status); break;
+    case ES_AGAIN: refused(s, t, r, status); break;
     }
 }
 
-static void finish(struct es_shared *s, struct es_transfer *t, CURLcode code)
+static void settle(struct es_shared *s, struct es_transfer *t, enum bulk_http_result result)
 {
-    curl_multi_remove_handle(s->multi, t->easy);
+    struct es_request *r = t->request;
+    if (result == BULK_HTTP_GOES_ON) return;
+    if (result == BULK_HTTP_FAILED && t->http.lost) {
+        /* The server had closed the connection while it was idle: that says nothing about it. */
+        connect_transfer(s, t);
+        return;
+    }
+    s->settled = true;
     s->host[t->host].flying_n--;
-    if (code == CURLE_OK)
-        answered(s, t);
-    else
-        network_failed(s, t, code);
     t->request = NULL;
-    curl_slist_free_all(t->headers);
-    t->headers = NULL;
-}
-
-/* True when some transfer ended: its lane may have more to send. */
-static bool collect(struct es_shared *s)
-{
-    int left;
-    bool any = false;
-    CURLMsg *message;
-    while ((message = curl_multi_info_read(s->multi, &left)) != NULL) {
-        if (message->msg != CURLMSG_DONE) continue;
-        struct es_transfer *t;
-        CURLcode code = message->data.result;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-        finish(s, t, code);
-        any = true;
-    }
-    return any;
+    if (result == BULK_HTTP_ANSWERED)
+        answered(s, t, r);
+    else
+        network_failed(s, t, r);
 }
 
 /* ---- the thread ----------------------------------------------------------------------------- */
+
+/* Lets libcurl go on with the connections it makes. */
+static void drive_connecting(struct es_shared *s)
+{
+    int left;
+    CURLMsg *message;
+    if (s->connecting_n == 0) return;
+    curl_multi_perform(s->multi, &left);
+    while ((message = curl_multi_info_read(s->multi, &left)) != NULL) {
+        struct es_transfer *t;
+        if (message->msg != CURLMSG_DONE) continue;
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        s->connecting_n--;
+        bool good = bulk_http_connected(&t->http, code);
+        settle(s, t, good ? exchange(s, t) : BULK_HTTP_FAILED);
+    }
+}
+
+/* What to poll for, in the order of the transfers; how long at most in *wait_ns. */
+static uint32_t fill_waitfds(struct es_shared *s, int64_t *wait_ns)
+{
+    int64_t now = clock_mono_ns();
+    uint32_t n = 0;
+    s->waitfd[n++] = (struct curl_waitfd){.fd = s->bell.fd, .events = CURL_WAIT_POLLIN};
+    for (uint32_t i = 0; i < s->transfer_n; i++) {
+        const struct bulk_http *h = &s->transfer[i].http;
+        if (!bulk_http_poll(h, &s->waitfd[n])) continue;
+        n++;
+        if (bulk_http_busy(h) && h->deadline_ns - now < *wait_ns) *wait_ns = h->deadline_ns - now;
+    }
+    return n;
+}
+
+static void use_events(struct es_shared *s)
+{
+    int64_t now = clock_mono_ns();
+    const struct curl_waitfd *w = s->waitfd + 1;
+    for (uint32_t i = 0; i < s->transfer_n; i++) {
+        struct es_transfer *t = &s->transfer[i];
+        struct curl_waitfd unused;
+        if (!bulk_http_poll(&t->http, &unused)) continue;
+        short events = (w++)->revents;
+        enum bulk_http_result result =
+            events != 0 ? bulk_http_ready(&t->http, events, now) : bulk_http_expire(&t->http, now);
+        if (t->request != NULL) settle(s, t, result);
+    }
+}
+
+static bool has_work(const struct es_shared *s)
+{
+    for (uint32_t i = 0; i < s->lane_n; i++)
+        if (s->lane[i].flying_n < s->flying_max && ring_depth(&s->lane[i].out) > 0) return true;
+    return es_stopping(s);
+}
+
+static void wait_for_events(struct es_shared *s, int64_t wait_ns)
+{
+    uint32_t n = fill_waitfds(s, &wait_ns);
+    bell_arm(&s->bell);
+    if (has_work(s) || wait_ns < 0) wait_ns = 0;
+    curl_multi_poll(s->multi, s->waitfd, n, (int)((wait_ns + NS_PER_MS - 1) / NS_PER_MS), NULL);
+    bell_disarm(&s->bell);
+    use_events(s);
+}
 
 static void give_up(struct es_shared *s)
 {
     for (uint32_t i = 0; i < s->transfer_n; i++) {
         struct es_transfer *t = &s->transfer[i];
-        if (t->request != NULL) curl_multi_remove_handle(s->multi, t->easy);
-        curl_slist_free_all(t->headers);
+        bulk_http_fini(&t->http);
         if (t->easy != NULL) curl_easy_cleanup(t->easy);
-        buf_fini(&t->answer);
+        buf_fini(&t->head);
         buf_fini(&t->packed);
+        buf_fini(&t->unused);
     }
 }
 
@@ -252,13 +340,13 @@ void *es_writer(void *shared)
     struct es_shared *s = shared;
     if (es_start(s)) {
         while (!es_stopping(s)) {
-            int running;
+            s->settled = false;
             take_from_lanes(s);
-            int64_t wait = wake_waiting(s, NS_PER_SEC);
+            int64_t wait_ns = wake_waiting(s, NS_PER_SEC);
             launch(s);
-            curl_multi_perform(s->multi, &running);
-            if (collect(s)) continue;
-            curl_multi_poll(s->multi, NULL, 0, (int)((wait + NS_PER_MS - 1) / NS_PER_MS), NULL);
+            drive_connecting(s);
+            /* Its lane may have more, its connection is free, it may have to be sent again. */
+            if (!s->settled) wait_for_events(s, wait_ns);
         }
     }
     give_up(s);

@@ -34,8 +34,7 @@ static slice trim_blanks(slice s)
     return s;
 }
 
-/* Whether a comma-separated list has the word, any case. */
-static bool list_has(slice list, slice word)
+bool http1_list_has(slice list, slice word)
 {
     while (list.n > 0) {
         int64_t comma = slice_find_byte(list, ',');
@@ -47,8 +46,7 @@ static bool list_has(slice list, slice word)
     return false;
 }
 
-/* "HTTP/1.0" or "HTTP/1.1". */
-static enum http1_result version_read(slice s, uint32_t *minor)
+enum http1_result http1_version_read(slice s, uint32_t *minor)
 {
     if (s.n != 8 || !slice_starts(s, SLICE("HTTP/"))) return HTTP1_BAD;
     char major = s.p[5], dot = s.p[6], digit = s.p[7];
@@ -73,10 +71,10 @@ static enum http1_result request_line(slice line, struct http1_request *out)
     int64_t mark = slice_find_byte(out->target, '?');
     out->path = mark < 0 ? out->target : slice_part(out->target, 0, (uint32_t)mark);
     out->query = mark < 0 ? SLICE("") : slice_from(out->target, (uint32_t)mark + 1);
-    return version_read(slice_from(rest, (uint32_t)second + 1), &out->minor);
+    return http1_version_read(slice_from(rest, (uint32_t)second + 1), &out->minor);
 }
 
-static bool length_read(slice text, uint64_t *out)
+bool http1_length_read(slice text, uint64_t *out)
 {
     uint64_t n = 0;
     if (text.n == 0 || text.n > 18) return false;
@@ -97,7 +95,7 @@ static bool header_use(const struct http1_header *h, struct http1_request *out, 
 {
     if (slice_equal_nocase(h->name, SLICE("content-length"))) {
         uint64_t n;
-        if (!length_read(h->value, &n) || (body->has_length && n != out->content_bytes))
+        if (!http1_length_read(h->value, &n) || (body->has_length && n != out->content_bytes))
             return false;
         body->has_length = true;
         out->content_bytes = n;
@@ -106,23 +104,29 @@ static bool header_use(const struct http1_header *h, struct http1_request *out, 
         body->has_encoding = true;
         out->chunked = true;
     } else if (slice_equal_nocase(h->name, SLICE("connection"))) {
-        if (list_has(h->value, SLICE("close"))) out->keep_alive = false;
-        if (list_has(h->value, SLICE("keep-alive"))) out->keep_alive = true;
+        if (http1_list_has(h->value, SLICE("close"))) out->keep_alive = false;
+        if (http1_list_has(h->value, SLICE("keep-alive"))) out->keep_alive = true;
     } else if (slice_equal_nocase(h->name, SLICE("expect"))) {
         out->expects_continue = slice_equal_nocase(h->value, SLICE("100-continue"));
     }
     return true;
 }
 
-static enum http1_result header_line(slice line, struct http1_request *out, struct body *body)
+bool http1_header_read(slice line, struct http1_header *out)
 {
     int64_t colon = slice_find_byte(line, ':');
-    if (colon <= 0) return HTTP1_BAD;
+    if (colon <= 0) return false;
+    out->name = slice_part(line, 0, (uint32_t)colon);
+    out->value = trim_blanks(slice_from(line, (uint32_t)colon + 1));
+    return is_token(out->name) && is_value(out->value);
+}
+
+static enum http1_result header_line(slice line, struct http1_request *out, struct body *body)
+{
     if (out->header_n == HTTP1_HEADERS_MAX) return HTTP1_TOO_LARGE;
-    struct http1_header *h = &out->header[out->header_n++];
-    h->name = slice_part(line, 0, (uint32_t)colon);
-    h->value = trim_blanks(slice_from(line, (uint32_t)colon + 1));
-    if (!is_token(h->name) || !is_value(h->value)) return HTTP1_BAD;
+    struct http1_header *h = &out->header[out->header_n];
+    if (!http1_header_read(line, h)) return HTTP1_BAD;
+    out->header_n++;
     return header_use(h, out, body) ? HTTP1_DONE : HTTP1_BAD;
 }
 

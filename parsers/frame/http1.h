@@ -47,4 +47,15 @@ bool http1_unescape(slice in, char *out, uint32_t *n);
 /* Whether a name=value pair or a bare name of the query is `name`; *value may be empty. */
 bool http1_query_find(slice query, slice name, slice *value);
 
+/* Parts that requests and responses share. */
+
+/* "HTTP/1.0" or "HTTP/1.1". */
+enum http1_result http1_version_read(slice s, uint32_t *minor);
+/* A header or trailer line without its line break; false when it is none. */
+bool http1_header_read(slice line, struct http1_header *out);
+/* The value of Content-Length. */
+bool http1_length_read(slice text, uint64_t *out);
+/* Whether a comma-separated list has the word, any case. */
+bool http1_list_has(slice list, slice word);
+
 #endif

@@ -440,6 +440,91 @@ static void login_is_not_in_the_url(void **state)
     bench_fini(&b);
 }
 
+/* ---- heads of bulk requests -------------------------------------------------------------------
+ */
+
+#define QUERY "?filter_path=errors,items.*.error,items.*.status HTTP/1.1\r\n"
+#define AGENT "User-Agent: spate\r\n"
+#define ANY "Accept: */*\r\n"
+#define TYPE "Content-Type: application/x-ndjson\r\n"
+
+static void expect_head(const char *options, const char *connect_url, bool tls, const char *head)
+{
+    struct bench b;
+    bench_init(&b, options, "disabled");
+    const struct es_host *h = &b.cfg->host[0];
+    assert_string_equal(h->connect_url, connect_url);
+    assert_int_equal(h->tls, tls);
+    assert_slice_equal(h->head, slice_from_cstr(head));
+    bench_fini(&b);
+}
+
+static void heads(void **state)
+{
+    (void)state;
+    expect_head("", "http://127.0.0.1:9200", false,
+                "POST /_bulk" QUERY "Host: 127.0.0.1:9200\r\n" AGENT ANY TYPE);
+    expect_head("hosts => 'https://[::1]:443/p'", "https://[::1]:443/p", true,
+                "POST /p/_bulk" QUERY "Host: [::1]\r\n" AGENT ANY TYPE);
+    expect_head("hosts => 'http://me:p%40ss@es:80'", "http://es:80", false,
+                "POST /_bulk" QUERY
+                "Host: es\r\nAuthorization: Basic bWU6cEBzcw==\r\n" AGENT ANY TYPE);
+    expect_head("user => 'a' password => 'b'", "http://127.0.0.1:9200", false,
+                "POST /_bulk" QUERY
+                "Host: 127.0.0.1:9200\r\nAuthorization: Basic YTpi\r\n" AGENT ANY TYPE);
+    expect_head("hosts => 'https://me:x@es' api_key => 'id:key'", "https://es:9200", true,
+                "POST /_bulk" QUERY "Host: es:9200\r\n" AGENT ANY TYPE
+                "Authorization: ApiKey aWQ6a2V5\r\n");
+}
+
+static void custom_headers_take_the_place_of_ours(void **state)
+{
+    (void)state;
+    expect_head("custom_headers => { 'host' => 'h' 'Accept' => 'x' 'user-agent' => 'y' "
+                "'authorization' => 'z' 'Empty' => '' } user => 'a' password => 'b'",
+                "http://127.0.0.1:9200", false,
+                "POST /_bulk" QUERY TYPE
+                "host: h\r\nAccept: x\r\nuser-agent: y\r\nauthorization: z\r\nEmpty:\r\n");
+    expect_head("custom_headers => { 'Content-Length' => '1' 'transfer-encoding' => 'chunked' }",
+                "http://127.0.0.1:9200", false,
+                "POST /_bulk" QUERY "Host: 127.0.0.1:9200\r\n" AGENT ANY TYPE);
+}
+
+static void proxies(void **state)
+{
+    (void)state;
+    expect_head("hosts => 'es' proxy => 'http://me:x@proxy:3128'", "http://proxy:3128", false,
+                "POST http://es:9200/_bulk" QUERY
+                "Host: es:9200\r\nProxy-Authorization: Basic bWU6eA==\r\n" AGENT ANY
+                "Proxy-Connection: Keep-Alive\r\n" TYPE);
+    expect_head("hosts => 'es' proxy => 'https://proxy'", "https://proxy:443", true,
+                "POST http://es:9200/_bulk" QUERY "Host: es:9200\r\n" AGENT ANY
+                "Proxy-Connection: Keep-Alive\r\n" TYPE);
+    /* Tunnels are libcurl's. */
+    expect_head("hosts => 'https://es' proxy => 'http://proxy:3128'", "https://es:9200", true,
+                "POST /_bulk" QUERY "Host: es:9200\r\n" AGENT ANY TYPE);
+    expect_head("hosts => 'es' proxy => 'socks5h://proxy:1'", "http://es:9200", false,
+                "POST /_bulk" QUERY "Host: es:9200\r\n" AGENT ANY TYPE);
+}
+
+static void heads_end_with_what_varies(void **state)
+{
+    (void)state;
+    struct es_request r = {.part_n = 7};
+    struct es_host h = {.head = SLICE("POST x\r\n")};
+    struct buf out = {0};
+    es_head_write(&h, &r, 1000, 1000, false, &out);
+    assert_slice_equal(buf_slice(&out), SLICE("POST x\r\nX-Elastic-Event-Count: 7\r\n"
+                                              "X-Elastic-Uncompressed-Request-Length: 1000\r\n"
+                                              "Content-Length: 1000\r\n\r\n"));
+    es_head_write(&h, &r, 1000, 99, true, &out);
+    assert_slice_equal(buf_slice(&out),
+                       SLICE("POST x\r\nX-Elastic-Event-Count: 7\r\n"
+                             "X-Elastic-Uncompressed-Request-Length: 1000\r\n"
+                             "Content-Encoding: gzip\r\nContent-Length: 99\r\n\r\n"));
+    buf_fini(&out);
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -535,6 +620,10 @@ int main(void)
         cmocka_unit_test(hosts),
         cmocka_unit_test(bulk_queries),
         cmocka_unit_test(login_is_not_in_the_url),
+        cmocka_unit_test(heads),
+        cmocka_unit_test(custom_headers_take_the_place_of_ours),
+        cmocka_unit_test(proxies),
+        cmocka_unit_test(heads_end_with_what_varies),
         cmocka_unit_test(refused),
         cmocka_unit_test(gzip_comes_back),
         cmocka_unit_test(templates_are_json),
