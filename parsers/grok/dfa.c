@@ -5,36 +5,14 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/hash.h"
-#include "parsers/grok/run_set.h"
+#include "parsers/grok/dfa_table.h"
 
 #define NFA_OPS_MAX 4000u
-#define DFA_STATES_MAX 3000u
 #define DFA_CELLS_MAX 65536u   /* so that a row fits 16 bits */
 #define DFA_STEPS_MAX 3000000u /* of determinization: a few milliseconds */
 #define SETS_MAX 64u
 #define SKIP_BYTES_MIN 48u
 #define SKIPS_MAX 8u
-
-/* States in which nothing goes on: no end, no end known, an end just before. */
-enum { STATE_DEAD, STATE_UNKNOWN, STATE_DEAD_MATCH, STATES_TERMINAL };
-
-/*
- * cell[row + class] is the row of the next state; the last cell of a row is the number of its
- * skip, 0 for none. State n has its row at n * stride. To be in a state from match_row on means
- * that the part could have ended before the symbol that led there. The critical path of a step is
- * one addition and one load.
- */
-struct dfa {
-    uint8_t class_of[256];
-    uint32_t end_class;
-    uint32_t n_classes, n_states, stride;
-    uint32_t match_row, first_row; /* first_row: the first that is not terminal */
-    uint16_t *start;               /* row by class of the previous symbol */
-    uint16_t *cell;
-    struct run_set *skip; /* bytes that lead back to a state, when they are many */
-    uint32_t n_skips;
-    bool by_previous;
-};
 
 enum nfa_code { NFA_SET, NFA_SPLIT, NFA_JUMP, NFA_TEST, NFA_MATCH };
 
@@ -388,6 +366,7 @@ static void make(struct maker *m, const struct shape *first, const struct shape 
         m->dfa->cell = new_array((size_t)m->dfa->n_states * m->dfa->stride, sizeof(uint16_t));
         arrange(m, target);
         find_skips(m->dfa);
+        m->dfa->shortcut = shortcut_new(m->dfa);
     }
     free(target);
 }
@@ -423,6 +402,7 @@ struct dfa *dfa_new(const struct shape *first, const struct shape *end, struct s
 void dfa_free(struct dfa *dfa)
 {
     if (dfa == NULL) return;
+    free(dfa->shortcut);
     free(dfa->skip);
     free(dfa->start);
     free(dfa->cell);
@@ -443,6 +423,10 @@ static uint32_t verdict(const struct dfa *dfa, uint32_t row, uint32_t at, uint32
 
 uint32_t dfa_run(const struct dfa *dfa, slice line, uint32_t at)
 {
+    if (dfa->shortcut != NULL) {
+        uint32_t there = shortcut_run(dfa->shortcut, line, at);
+        if (there != SHORTCUT_NONE) return there;
+    }
     const uint8_t *class_of = dfa->class_of;
     const uint16_t *cell = dfa->cell;
     const uint32_t first_row = dfa->first_row, match_row = dfa->match_row;
