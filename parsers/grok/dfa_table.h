@@ -29,6 +29,7 @@ struct dfa {
     struct run_set *skip; /* bytes that lead back to a state, when they are many */
     uint32_t n_skips;
     struct shortcut *shortcut; /* NULL: none */
+    uint32_t scan_max;         /* bytes after which the table is not exact, see dfa_new */
     bool by_previous;
 };
 

@@ -20,6 +20,8 @@
 
 /* Bits of the tables below; stamps follow. */
 enum { SHORTCUT_RUN = 1, SHORTCUT_QUOTED = 2, SHORTCUT_QUAD = 4, SHORTCUT_STAMP = 8 };
+#define SHORTCUT_STAMPS 0x78u
+#define QUAD_BYTES_MAX 15u
 
 /* Byte i is at most span[i] above low[i]; the rest are offsets, 255 for none. */
 struct stamp {
