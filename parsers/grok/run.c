@@ -11,7 +11,7 @@
 /* Work of one search before PCRE2, with its own limit, takes over. */
 #define STEPS_MAX 20000u
 #define STARTS_MAX 1024u
-#define STEP_BYTES 1024u /* a step may look at all of a line, so long lines have fewer */
+#define STEP_BYTES 256u /* a step may look at all of a line, so long lines have fewer */
 
 struct frame {
     uint32_t op; /* of the choice */
