@@ -1,10 +1,10 @@
 /* run.c - executes the operations of a program over a line. */
-#define _GNU_SOURCE
 #include "parsers/grok/ops.h"
 
 #include <stdlib.h>
 
 #include "engine/base/assert.h"
+#include "parsers/grok/find.h"
 
 #define FRAMES_MAX 256u
 #define TRAIL_MAX 1024u
@@ -104,27 +104,6 @@ static uint32_t run_last(const struct op *op, slice line, uint32_t at)
     }
 }
 
-/* Where the text is, two bytes at least. */
-static inline uint32_t find(const struct op *op, slice line, uint32_t at)
-{
-#if defined(__SSSE3__)
-    const __m128i one = _mm_set1_epi8(op->text.p[0]), two = _mm_set1_epi8(op->text.p[1]);
-    for (; at + 17 <= line.n; at += 16) {
-        __m128i a = _mm_loadu_si128((const __m128i *)(line.p + at));
-        __m128i b = _mm_loadu_si128((const __m128i *)(line.p + at + 1));
-        __m128i both = _mm_and_si128(_mm_cmpeq_epi8(a, one), _mm_cmpeq_epi8(b, two));
-        for (uint32_t bits = (uint32_t)_mm_movemask_epi8(both); bits != 0; bits &= bits - 1) {
-            uint32_t hit = at + (uint32_t)__builtin_ctz(bits);
-            if (op->text.n == 2) return hit;
-            if (line.n - hit >= op->text.n && memcmp(line.p + hit, op->text.p, op->text.n) == 0)
-                return hit;
-        }
-    }
-#endif
-    const char *hit = memmem(line.p + at, line.n - at, op->text.p, op->text.n);
-    return hit == NULL ? UINT32_MAX : (uint32_t)(hit - line.p);
-}
-
 static inline bool is_text(const struct op *op, slice line, uint32_t at)
 {
     if (line.n - at < op->text.n) return false;
@@ -221,7 +200,7 @@ static inline uint32_t span_end(const struct op *op, slice line, uint32_t at)
 {
     switch ((enum op_code)op->code) {
     case OP_RUN: return run(op, line, at);
-    case OP_FIND: return find(op, line, at);
+    case OP_FIND: return find_text(line, at, op->text);
     case OP_LAST: return run_last(op, line, at);
     case OP_REST: return line.n;
     default: return dfa_run(op->dfa, line, at);
@@ -337,7 +316,7 @@ enum program_status program_run(const struct program *program, struct program_sc
         if (tries == STARTS_MAX) return PROGRAM_UNDECIDED;
         enum program_status status = attempt(&m, start);
         if (status != PROGRAM_NO_MATCH) return status;
-        if (gated && slice_find(line, slice_make(gate->bytes, gate->n)) < 0)
+        if (gated && find_text(line, 0, slice_make(gate->bytes, gate->n)) == FIND_NONE)
             return PROGRAM_NO_MATCH;
         gated = false;
         start = next_start(program, line, start + 1);

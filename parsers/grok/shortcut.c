@@ -150,6 +150,33 @@ static bool prove_quoted(const struct dfa *dfa, const struct language *l, struct
     return true;
 }
 
+/* Wherever one digit or more lead to. */
+static bool walk_digits(const struct dfa *dfa, struct rows *at)
+{
+    struct rows all = {{0}}, now = *at;
+    struct symbols digits = {{0x03ff000000000000ULL, 0, 0, 0, 0}};
+    for (uint32_t n = 0; n < LEVELS_MAX; n++) {
+        if (!step(dfa, &now, &digits, &now)) return false;
+        if (rows_within(&now, &all)) {
+            *at = all;
+            return true;
+        }
+        rows_add(&all, &now);
+    }
+    return false;
+}
+
+static bool prove_decimal(const struct dfa *dfa, struct rows at, struct symbols *stops)
+{
+    struct symbols dot = {{0}};
+    symbols_add(&dot, '.');
+    if (!walk_digits(dfa, &at) || !step(dfa, &at, &dot, &at) || !walk_digits(dfa, &at))
+        return false;
+    *stops = stops_of(dfa, &at);
+    stops->w[0] &= ~0x03ff000000000000ULL;
+    return true;
+}
+
 /* All numbers from `low` to `high` in `width` digits at least. */
 static bool walk_numbers(const struct dfa *dfa, struct rows *at, uint32_t low, uint32_t high,
                          uint32_t width)
@@ -254,6 +281,7 @@ static bool prove(const struct dfa *dfa, struct language *l, uint32_t start, str
     switch (l->bit) {
     case SHORTCUT_RUN: ok = prove_run(dfa, l, at, stops); break;
     case SHORTCUT_QUOTED: ok = prove_quoted(dfa, l, at, stops); break;
+    case SHORTCUT_DECIMAL: ok = prove_decimal(dfa, at, stops); break;
     case SHORTCUT_QUAD: ok = prove_quad(dfa, at, stops); break;
     default: ok = prove_stamp(dfa, l->shape, at, stops);
     }
@@ -357,6 +385,12 @@ static bool add_quad(const struct dfa *dfa, struct shortcut *shortcut)
     return add_language(dfa, &l);
 }
 
+static bool add_decimal(const struct dfa *dfa, struct shortcut *shortcut)
+{
+    struct language l = {.shortcut = shortcut, .bit = SHORTCUT_DECIMAL, .first = symbols_of("09")};
+    return dfa->scan_max == UINT32_MAX && add_language(dfa, &l);
+}
+
 static void stamp_byte(struct stamp *stamp, char low, char high)
 {
     stamp->low[stamp->n] = (uint8_t)low;
@@ -421,6 +455,7 @@ struct shortcut *shortcut_new(const struct dfa *dfa)
     bool any = stamps > 0;
     any |= dfa->scan_max >= QUAD_BYTES_MAX && add_quad(dfa, shortcut);
     any |= add_quoted(dfa, shortcut);
+    any |= add_decimal(dfa, shortcut);
     any |= add_run(dfa, shortcut);
     if (any) return shortcut;
     free(shortcut);
@@ -471,7 +506,8 @@ static const char month_place[32][4] = {
 static inline bool is_month(const char *p)
 {
     uint32_t place = ((uint32_t)(uint8_t)p[1] + (uint32_t)(uint8_t)p[2]) & 31;
-    return memcmp(p, month_place[place], 3) == 0;
+    const char *name = month_place[place];
+    return p[0] == name[0] && p[1] == name[1] && p[2] == name[2];
 }
 
 static bool run_stamp(const struct stamp *stamp, slice line, uint32_t at)
@@ -531,6 +567,20 @@ static uint32_t run_quoted(const struct shortcut *s, slice line, uint32_t at)
     return at < line.n && (uint8_t)line.p[at] == s->quote ? at + 1 : SHORTCUT_NONE;
 }
 
+static inline bool is_digit(slice line, uint32_t at)
+{
+    return at < line.n && (uint8_t)(line.p[at] - '0') < 10;
+}
+
+/* Digits on both sides of a dot; they are few, as a rule. */
+static uint32_t run_decimal(slice line, uint32_t at)
+{
+    while (is_digit(line, at)) at++;
+    if (at >= line.n || line.p[at] != '.' || !is_digit(line, ++at)) return SHORTCUT_NONE;
+    while (is_digit(line, at)) at++;
+    return at;
+}
+
 static inline bool stops(const struct shortcut *s, slice line, uint32_t end, uint32_t bit)
 {
     return end != SHORTCUT_NONE && (s->stops[end < line.n ? (uint8_t)line.p[end] : 256] & bit) != 0;
@@ -558,6 +608,10 @@ uint32_t shortcut_run(const struct shortcut *s, slice line, uint32_t at)
     if (bits & SHORTCUT_RUN) {
         end = run_end(&s->run, line, at + 1);
         if (end - at <= s->run_max && stops(s, line, end, SHORTCUT_RUN)) return end;
+    }
+    if (bits & SHORTCUT_DECIMAL) {
+        end = run_decimal(line, at);
+        if (stops(s, line, end, SHORTCUT_DECIMAL)) return end;
     }
     return SHORTCUT_NONE;
 }

@@ -1,11 +1,11 @@
 /*
  * shortcut.h - ends of common texts that need no steps of an automaton. Private to parsers/grok.
  *
- * Numbers, words, quoted texts, IPv4 addresses and time stamps are recognized 16 bytes at a time.
- * A shortcut is a language and a set of symbols that may come next; it exists only when every text
- * of the language, from the given previous symbols on and before every such next symbol, provably
- * takes the automaton to "ends here, and nowhere else" (shortcut.c walks all of them). What does
- * not fit is left to the automaton, so answers never differ. Immutable; any thread.
+ * Numbers, decimals, words, quoted texts, IPv4 addresses and time stamps are recognized 16 bytes at
+ * a time. A shortcut is a language and a set of symbols that may come next; it exists only when
+ * every text of the language, from the given previous symbols on and before every such next symbol,
+ * provably takes the automaton to "ends here, and nowhere else" (shortcut.c walks all of them).
+ * What does not fit is left to the automaton, so answers never differ. Immutable; any thread.
  */
 #ifndef PARSERS_GROK_SHORTCUT_H
 #define PARSERS_GROK_SHORTCUT_H
@@ -21,6 +21,7 @@
 /* Bits of the tables below; stamps follow. */
 enum { SHORTCUT_RUN = 1, SHORTCUT_QUOTED = 2, SHORTCUT_QUAD = 4, SHORTCUT_STAMP = 8 };
 #define SHORTCUT_STAMPS 0x78u
+#define SHORTCUT_DECIMAL 0x80
 #define QUAD_BYTES_MAX 15u
 
 /* Byte i is at most span[i] above low[i]; the rest are offsets, 255 for none. */
