@@ -1,7 +1,7 @@
 /*
  * grok.c - ns per line of grok sets: COMBINEDAPACHELOG, and many patterns of which the last
- * or none matches. The library is the legacy one.
- * Usage: bench_grok [lines].
+ * or none matches. The library is the legacy one where the name does not say ECS.
+ * Usage: bench_grok [lines [part of a measurement's name]].
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +17,11 @@
 
 static slice lines[LINES_MAX];
 static uint32_t n_lines = 5000;
+static const char *only = "";
 
-static bool lookup(void *opaque, slice name, slice *pattern)
+static bool lookup(void *library, slice name, slice *pattern)
 {
-    (void)opaque;
-    const char *text = grok_pattern_find(GROK_LEGACY, name);
+    const char *text = grok_pattern_find(*(const enum grok_library *)library, name);
     *pattern = slice_from_cstr(text);
     return text != NULL;
 }
@@ -75,8 +75,10 @@ static void firewall(struct prng *r, struct buf *out)
 static void measure(const char *name, const slice *patterns, uint32_t n,
                     const struct grok_options *options)
 {
+    if (strstr(name, only) == NULL) return;
+    enum grok_library library = strstr(name, "ECS") == NULL ? GROK_LEGACY : GROK_ECS_V1;
     struct grok_dict *dict = grok_dict_new(NULL);
-    grok_dict_lookup(dict, lookup, NULL);
+    grok_dict_lookup(dict, lookup, &library);
     struct grok_error error;
     int64_t start = clock_mono_ns();
     struct grok_set *set = grok_set_new(patterns, n, dict, options, &error);
@@ -132,6 +134,7 @@ static void measure_many(uint32_t n, bool last)
 int main(int argc, char **argv)
 {
     if (argc > 1) n_lines = (uint32_t)strtoul(argv[1], NULL, 10);
+    if (argc > 2) only = argv[2];
     if (n_lines == 0 || n_lines > LINES_MAX) n_lines = LINES_MAX;
     slice combined = SLICE("%{COMBINEDAPACHELOG}"), anchored = SLICE("^%{COMBINEDAPACHELOG}$");
     slice syslog = SLICE("%{SYSLOGBASE} %{GREEDYDATA:message}");
@@ -139,6 +142,8 @@ int main(int argc, char **argv)
     make_lines(apache);
     measure("COMBINEDAPACHELOG", &combined, 1, NULL);
     measure("COMBINEDAPACHELOG, PCRE2 only", &combined, 1, &plain);
+    measure("ECS COMBINEDAPACHELOG", &combined, 1, NULL);
+    measure("ECS COMBINEDAPACHELOG, PCRE2 only", &combined, 1, &plain);
     measure("^COMBINEDAPACHELOG$", &anchored, 1, NULL);
     measure("SYSLOGBASE on access lines (no match)", &syslog, 1, NULL);
     free_lines();

@@ -34,12 +34,27 @@ struct capture {
     enum grok_coerce coerce;
     enum capture_kind kind;
     bool overwrite;
+    uint32_t parent; /* node that holds it, or NODE_EVENT */
+};
+
+/* A map that captures of one pattern make. */
+#define NODES_MAX 64u
+#define NODE_EVENT UINT32_MAX
+struct capture_node {
+    const struct key *key;
+    uint32_t parent;  /* node, or NODE_EVENT */
+    uint32_t members; /* that it can get */
 };
 
 /* What the captures of one pattern become. */
 struct grok_pattern_fields {
     struct capture *capture;
     bool distinct; /* no capture can meet a field that an earlier one of this match has made */
+    /* All of them are made anew in an event that has none of the top-level fields: */
+    bool fresh;
+    uint64_t roots; /* a bit for each top-level field, see root_bit */
+    uint32_t n_roots, n_nodes;
+    struct capture_node *node;
 };
 
 struct grok_field {
@@ -128,28 +143,84 @@ static err store(struct grok_run *r, const struct capture *c, struct value val, 
     return ERR_OK;
 }
 
+/* The value of a capture; false: there is none to store. */
+static inline bool capture_value(struct grok_run *r, const struct capture *capture, slice text,
+                                 uint8_t flags, struct value *val)
+{
+    *val = value_nil();
+    if (text.p == NULL) return r->cfg->keep_empty_captures;
+    if (capture->coerce == GROK_STRING) {
+        *val = value_string(text);
+        val->flags = flags;
+        return text.n > 0 || r->cfg->keep_empty_captures;
+    }
+    if (capture->coerce == GROK_INT)
+        *val = ruby_to_i(text, &r->batch->arena);
+    else
+        *val = value_float(ruby_to_f(text));
+    return true;
+}
+
+static inline uint64_t root_bit(uint32_t hash)
+{
+    return 1ULL << (hash & 63);
+}
+
+/* Whether no member can have the name of a top-level field of the pattern. */
+static inline bool is_fresh(const struct grok_pattern_fields *pattern, const struct map *data)
+{
+    uint64_t bits = 0;
+    if (!pattern->fresh || data->n + pattern->n_roots > MAP_SCAN_MAX) return false;
+    for (uint32_t i = 0; i < data->n; i++) bits |= root_bit(data->at[i].hash);
+    return (bits & pattern->roots) == 0;
+}
+
+/* The map of a node, made where it is wanted first. */
+static struct map *node_map(struct grok_run *r, const struct grok_pattern_fields *pattern,
+                            uint32_t index, struct map **made)
+{
+    const struct capture_node *node = &pattern->node[index];
+    if (made[index] != NULL) return made[index];
+    struct map *above =
+        node->parent == NODE_EVENT ? &r->ev->data : node_map(r, pattern, node->parent, made);
+    struct map *map = map_new(&r->batch->arena);
+    map_reserve(map, &r->batch->arena, node->members);
+    map_append(above, &r->batch->arena, *node->key, value_map(map));
+    made[index] = map;
+    return map;
+}
+
+/* No field exists yet: nothing is looked up and each map is made once, with room for all. */
+static void store_fresh(struct grok_run *r, const struct grok_pattern_fields *pattern,
+                        const struct grok_result *result, uint8_t flags)
+{
+    struct map *made[NODES_MAX], *data = &r->ev->data;
+    memset(made, 0, pattern->n_nodes * sizeof(struct map *));
+    map_reserve(data, &r->batch->arena, data->n + pattern->n_roots);
+    const struct capture *capture = pattern->capture;
+    for (uint32_t i = 0; i < result->n; i++, capture++) {
+        struct value val;
+        if (!capture_value(r, capture, result->values[i], flags, &val)) continue;
+        struct map *map =
+            capture->parent == NODE_EVENT ? data : node_map(r, pattern, capture->parent, made);
+        map_append(map, &r->batch->arena, capture->ref.step[capture->ref.depth - 1].key, val);
+    }
+}
+
 /* False when a field cannot be set: the match counts as failed then. */
 static bool store_all(struct grok_run *r, const struct grok_field *field,
                       const struct grok_result *result, uint8_t flags)
 {
     const struct grok_pattern_fields *pattern = &field->pattern[result->winner];
+    if (is_fresh(pattern, &r->ev->data)) {
+        store_fresh(r, pattern, result, flags);
+        return true;
+    }
     const struct capture *capture = pattern->capture;
-    bool keep_empty = r->cfg->keep_empty_captures;
     uint32_t old_n = r->ev->data.n;
     for (uint32_t i = 0; i < result->n; i++, capture++) {
-        slice text = result->values[i];
-        struct value val = value_nil();
-        if (text.p == NULL) {
-            if (!keep_empty) continue;
-        } else if (capture->coerce == GROK_STRING) {
-            if (text.n == 0 && !keep_empty) continue;
-            val = value_string(text);
-            val.flags = flags;
-        } else if (capture->coerce == GROK_INT) {
-            val = ruby_to_i(text, &r->batch->arena);
-        } else {
-            val = value_float(ruby_to_f(text));
-        }
+        struct value val;
+        if (!capture_value(r, capture, result->values[i], flags, &val)) continue;
         if (store(r, capture, val, pattern->distinct ? old_n : r->ev->data.n) != ERR_OK)
             return false;
     }
@@ -364,6 +435,67 @@ static bool are_distinct(const struct capture *capture, uint32_t n)
     return true;
 }
 
+static bool is_node(const struct grok_pattern_fields *fields, uint32_t index, uint32_t parent,
+                    const struct key *key)
+{
+    const struct capture_node *node = &fields->node[index];
+    return node->parent == parent && slice_equal(node->key->name, key->name);
+}
+
+/* The node of that name below `parent`, new or known; NODE_EVENT when they are too many. */
+static uint32_t add_node(struct grok_pattern_fields *fields, uint32_t parent, const struct key *key)
+{
+    for (uint32_t i = 0; i < fields->n_nodes; i++)
+        if (is_node(fields, i, parent, key)) return i;
+    if (fields->n_nodes == NODES_MAX) return NODE_EVENT;
+    fields->node[fields->n_nodes] = (struct capture_node){.key = key, .parent = parent};
+    if (parent != NODE_EVENT) fields->node[parent].members++;
+    return fields->n_nodes++;
+}
+
+/* Adds the maps on the way to a capture; false: it cannot be stored as a fresh one. */
+static bool add_way(struct grok_pattern_fields *fields, struct capture *capture)
+{
+    capture->parent = NODE_EVENT;
+    if (capture->kind == CAPTURE_SPECIAL) return false;
+    const struct fieldref *ref = &capture->ref;
+    fields->roots |= root_bit(ref->step[0].key.hash);
+    for (uint32_t i = 0; i + 1 < ref->depth; i++) {
+        capture->parent = add_node(fields, capture->parent, &ref->step[i].key);
+        if (ref->step[i + 1].is_index || capture->parent == NODE_EVENT) return false;
+    }
+    if (capture->parent != NODE_EVENT) fields->node[capture->parent].members++;
+    return true;
+}
+
+/* Whether capture i neither is, nor is named like, what another capture makes. */
+static bool is_alone(const struct grok_pattern_fields *fields, uint32_t i)
+{
+    const struct capture *own = &fields->capture[i];
+    const struct key *key = &own->ref.step[own->ref.depth - 1].key;
+    for (uint32_t k = 0; k < fields->n_nodes; k++)
+        if (is_node(fields, k, own->parent, key)) return false;
+    for (uint32_t k = 0; k < i; k++) {
+        const struct capture *other = &fields->capture[k];
+        if (other->parent == own->parent &&
+            slice_equal(other->ref.step[other->ref.depth - 1].key.name, key->name))
+            return false;
+    }
+    return true;
+}
+
+static void plan_fresh(struct compiler *c, struct grok_pattern_fields *fields, uint32_t n)
+{
+    fields->node = heap_alloc(c->heap, NODES_MAX * sizeof(*fields->node));
+    fields->fresh = true;
+    for (uint32_t i = 0; i < n && fields->fresh; i++)
+        fields->fresh = add_way(fields, &fields->capture[i]);
+    for (uint32_t i = 0; i < n && fields->fresh; i++) fields->fresh = is_alone(fields, i);
+    for (uint32_t i = 0; i < n; i++) fields->n_roots += fields->capture[i].parent == NODE_EVENT;
+    for (uint32_t i = 0; i < fields->n_nodes; i++)
+        fields->n_roots += fields->node[i].parent == NODE_EVENT;
+}
+
 static err compile_captures(struct compiler *c, const struct grok_cfg *cfg,
                             struct grok_field *field, const struct config_value *patterns)
 {
@@ -378,6 +510,7 @@ static err compile_captures(struct compiler *c, const struct grok_cfg *cfg,
                 result = ERR_CONFIG;
         field->pattern[i].capture = to;
         field->pattern[i].distinct = result == ERR_OK && are_distinct(to, n);
+        if (result == ERR_OK) plan_fresh(c, &field->pattern[i], n);
     }
     return result;
 }

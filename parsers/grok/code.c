@@ -11,16 +11,29 @@
 #include <pcre2.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/clock.h"
 #include "engine/base/utf8.h"
 
 #define JIT_STACK_BYTES_MIN (32u * 1024)
 #define JIT_STACK_BYTES_MAX (4u * 1024 * 1024)
 /* Memory of the interpreter, where JIT cannot run, in KiB. */
 #define HEAP_KB_MAX 16384u
+/*
+ * The match limit counts backtracks of one attempt, not attempts that each read a long run to its
+ * end. So a longer subject is searched some starts at a time, as many as may read STRIDE_BYTES,
+ * and given up when that has taken too much processor time.
+ */
+#define SUBJECT_LONG_BYTES 1024u
+#define STRIDE_BYTES (1024u * 1024)
+#define STRIDE_STARTS_MIN 16u
+#define STRIDE_STARTS_MAX 256u
+#define SEARCH_NS_MAX (20 * NS_PER_MS) /* of up to SEARCH_BYTES, with the usual match limit */
+#define SEARCH_BYTES 65536u
 
 struct regex {
     struct regex_tree *tree;
     uint32_t match_limit;
+    bool at_search_begin;           /* has \G: no search may be split */
     pcre2_code *code[ENCODINGS];    /* published by code_ready */
     unsigned char ready[ENCODINGS]; /* 0: not yet; 1: usable; 2: PCRE2 refused it */
 };
@@ -80,8 +93,8 @@ static pcre2_code *compile(const struct regex_tree *tree, enum encoding encoding
      * before (?:-){0,1}+, and start optimization both in the JIT ("early fail": it finds no
      * ([^ ]c|b)[^ ]*[a-c]{2,} in "abcb-") and in the study (no (?=ab)-?a in "ab"). Selection, gates
      * and programs do what they were good for. */
-    uint32_t options =
-        PCRE2_MULTILINE | PCRE2_DOTALL | PCRE2_NO_AUTO_POSSESS | PCRE2_NO_START_OPTIMIZE;
+    uint32_t options = PCRE2_MULTILINE | PCRE2_DOTALL | PCRE2_NO_AUTO_POSSESS |
+                       PCRE2_NO_START_OPTIMIZE | PCRE2_USE_OFFSET_LIMIT;
     if (encoding != ENCODING_ASCII) options |= PCRE2_UTF;
     if (encoding == ENCODING_INVALID) options |= PCRE2_MATCH_INVALID_UTF;
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
@@ -111,6 +124,7 @@ struct regex *regex_new(slice pattern, uint32_t flags, struct grok_error *error)
     ASSERT(regex != NULL);
     regex->tree = tree;
     regex->match_limit = REGEX_MATCH_LIMIT;
+    regex->at_search_begin = slice_find(pattern, SLICE("\\G")) >= 0;
     regex->code[ENCODING_ASCII] = code;
     return regex;
 }
@@ -201,6 +215,47 @@ static void copy_spans(struct regex_scratch *scratch, int filled, uint32_t group
     }
 }
 
+static int search(const pcre2_code *code, struct regex_scratch *scratch, slice subject,
+                  uint32_t from, enum encoding encoding)
+{
+    uint32_t options = encoding == ENCODING_INVALID ? 0 : PCRE2_NO_UTF_CHECK;
+    return pcre2_match(code, (PCRE2_SPTR)subject.p, subject.n, from, options, scratch->data,
+                       scratch->context);
+}
+
+/* Processor time that one search may take. */
+static int64_t search_ns_max(const struct regex *regex, slice subject)
+{
+    double share = (double)regex->match_limit / REGEX_MATCH_LIMIT;
+    if (subject.n > SEARCH_BYTES) share *= (double)subject.n / SEARCH_BYTES;
+    return (int64_t)(share * (double)SEARCH_NS_MAX);
+}
+
+/* Like search, in strides. */
+static int search_long(const struct regex *regex, const pcre2_code *code,
+                       struct regex_scratch *scratch, slice subject, uint32_t from,
+                       enum encoding encoding)
+{
+    uint32_t starts = STRIDE_BYTES / subject.n;
+    if (starts < STRIDE_STARTS_MIN) starts = STRIDE_STARTS_MIN;
+    if (starts > STRIDE_STARTS_MAX) starts = STRIDE_STARTS_MAX;
+    int64_t begin = clock_thread_cpu_ns(), most = search_ns_max(regex, subject);
+    for (;;) {
+        uint32_t last = subject.n - from <= starts ? subject.n : from + starts;
+        /* Not within a character. */
+        while (last < subject.n && ((unsigned char)subject.p[last] & 0xc0) == 0x80) last++;
+        pcre2_set_offset_limit(scratch->context, last);
+        int rc = search(code, scratch, subject, from, encoding);
+        if (rc == PCRE2_ERROR_NOMATCH && last < subject.n && clock_thread_cpu_ns() - begin > most)
+            rc = PCRE2_ERROR_MATCHLIMIT;
+        if (rc != PCRE2_ERROR_NOMATCH || last == subject.n) {
+            pcre2_set_offset_limit(scratch->context, PCRE2_UNSET);
+            return rc;
+        }
+        from = last;
+    }
+}
+
 enum regex_status regex_run(const struct regex *regex, struct regex_scratch *scratch, slice subject,
                             uint32_t from, enum encoding encoding, const struct regex_span **spans)
 {
@@ -210,10 +265,10 @@ enum regex_status regex_run(const struct regex *regex, struct regex_scratch *scr
         scratch->match_limit = regex->match_limit;
         pcre2_set_match_limit(scratch->context, regex->match_limit);
     }
-    const char *p = subject.p == NULL ? "" : subject.p;
-    uint32_t options = encoding == ENCODING_INVALID ? 0 : PCRE2_NO_UTF_CHECK;
-    int rc =
-        pcre2_match(code, (PCRE2_SPTR)p, subject.n, from, options, scratch->data, scratch->context);
+    if (subject.p == NULL) subject = SLICE("");
+    bool strides = subject.n > SUBJECT_LONG_BYTES && !regex->at_search_begin;
+    int rc = strides ? search_long(regex, code, scratch, subject, from, encoding)
+                     : search(code, scratch, subject, from, encoding);
     if (rc == PCRE2_ERROR_NOMATCH) return REGEX_NO_MATCH;
     if (rc < 0) return REGEX_LIMIT;
     if (spans == NULL) return REGEX_MATCH;

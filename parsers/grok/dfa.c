@@ -5,36 +5,15 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/hash.h"
-#include "parsers/grok/run_set.h"
+#include "parsers/grok/dfa_table.h"
 
 #define NFA_OPS_MAX 4000u
-#define DFA_STATES_MAX 3000u
 #define DFA_CELLS_MAX 65536u   /* so that a row fits 16 bits */
 #define DFA_STEPS_MAX 3000000u /* of determinization: a few milliseconds */
 #define SETS_MAX 64u
+#define RELAX_ROUNDS_MIN 24u
 #define SKIP_BYTES_MIN 48u
 #define SKIPS_MAX 8u
-
-/* States in which nothing goes on: no end, no end known, an end just before. */
-enum { STATE_DEAD, STATE_UNKNOWN, STATE_DEAD_MATCH, STATES_TERMINAL };
-
-/*
- * cell[row + class] is the row of the next state; the last cell of a row is the number of its
- * skip, 0 for none. State n has its row at n * stride. To be in a state from match_row on means
- * that the part could have ended before the symbol that led there. The critical path of a step is
- * one addition and one load.
- */
-struct dfa {
-    uint8_t class_of[256];
-    uint32_t end_class;
-    uint32_t n_classes, n_states, stride;
-    uint32_t match_row, first_row; /* first_row: the first that is not terminal */
-    uint16_t *start;               /* row by class of the previous symbol */
-    uint16_t *cell;
-    struct run_set *skip; /* bytes that lead back to a state, when they are many */
-    uint32_t n_skips;
-    bool by_previous;
-};
 
 enum nfa_code { NFA_SET, NFA_SPLIT, NFA_JUMP, NFA_TEST, NFA_MATCH };
 
@@ -63,7 +42,8 @@ struct maker {
     uint32_t *list, n_list;       /* closure in order */
     uint32_t *seen, seen_mark;
     uint32_t steps;
-    bool by_previous, by_word, failed, unknown, matched;
+    uint32_t scan_max;
+    bool relax, by_previous, by_word, failed, unknown, matched;
 };
 
 /* ---- NFA ----------------------------------------------------------------------------------- */
@@ -124,10 +104,21 @@ static void set_split(struct maker *m, uint32_t split, bool lazy, uint32_t in, u
     m->op[split].b = lazy ? in : out;
 }
 
+/*
+ * An upper bound is not reached before as many bytes as rounds are consumed, so within that many
+ * bytes an endless loop does the same.
+ */
+static bool relaxed(struct maker *m, const struct shape *s)
+{
+    if (!m->relax || s->max < RELAX_ROUNDS_MIN) return false;
+    if (s->max < m->scan_max) m->scan_max = s->max;
+    return true;
+}
+
 static void emit_repeat(struct maker *m, const struct shape *s)
 {
     for (uint32_t i = 0; i < s->min && !m->failed; i++) emit_shape(m, s->child);
-    if (s->max == TREE_REPEAT_INFINITE) {
+    if (s->max == TREE_REPEAT_INFINITE || (s->max > s->min && relaxed(m, s))) {
         uint32_t split = emit(m, NFA_SPLIT);
         emit_shape(m, s->child);
         uint32_t jump = emit(m, NFA_JUMP);
@@ -386,15 +377,20 @@ static void make(struct maker *m, const struct shape *first, const struct shape 
     determinize(m, target);
     if (!m->failed) {
         m->dfa->cell = new_array((size_t)m->dfa->n_states * m->dfa->stride, sizeof(uint16_t));
+        m->dfa->scan_max = m->scan_max;
         arrange(m, target);
         find_skips(m->dfa);
+        m->dfa->shortcut = shortcut_new(m->dfa);
     }
     free(target);
 }
 
-struct dfa *dfa_new(const struct shape *first, const struct shape *end, struct symbols follow)
+static struct dfa *try_make(const struct shape *first, const struct shape *end,
+                            struct symbols follow, bool relax)
 {
     struct maker *m = new_array(1, sizeof(*m));
+    m->relax = relax;
+    m->scan_max = UINT32_MAX;
     m->op = new_array(NFA_OPS_MAX + 1, sizeof(*m->op));
     m->dfa = new_array(1, sizeof(*m->dfa));
     m->state = new_array(DFA_STATES_MAX, sizeof(*m->state));
@@ -420,9 +416,16 @@ struct dfa *dfa_new(const struct shape *first, const struct shape *end, struct s
     return dfa;
 }
 
+struct dfa *dfa_new(const struct shape *first, const struct shape *end, struct symbols follow)
+{
+    struct dfa *dfa = try_make(first, end, follow, false);
+    return dfa != NULL ? dfa : try_make(first, end, follow, true);
+}
+
 void dfa_free(struct dfa *dfa)
 {
     if (dfa == NULL) return;
+    free(dfa->shortcut);
     free(dfa->skip);
     free(dfa->start);
     free(dfa->cell);
@@ -434,28 +437,38 @@ uint32_t dfa_states(const struct dfa *dfa)
     return dfa->n_states;
 }
 
-/* What a terminal row says. */
-static uint32_t verdict(const struct dfa *dfa, uint32_t row, uint32_t at, uint32_t end)
+/* What a terminal row says that the symbol at `at` led to; the part starts at `start`. */
+static uint32_t verdict(const struct dfa *dfa, uint32_t row, uint32_t start, uint32_t at,
+                        uint32_t end)
 {
-    if (row == STATE_DEAD_MATCH * dfa->stride) return at;
-    return row == STATE_UNKNOWN * dfa->stride ? DFA_UNKNOWN : end;
+    if (row == STATE_UNKNOWN * dfa->stride || at - start > dfa->scan_max) return DFA_UNKNOWN;
+    return row == STATE_DEAD_MATCH * dfa->stride ? at : end;
 }
 
-uint32_t dfa_run(const struct dfa *dfa, slice line, uint32_t at)
+static uint32_t table_run(const struct dfa *dfa, slice line, uint32_t start)
 {
     const uint8_t *class_of = dfa->class_of;
     const uint16_t *cell = dfa->cell;
     const uint32_t first_row = dfa->first_row, match_row = dfa->match_row;
     const bool skips = dfa->n_skips > 1;
-    uint32_t end = DFA_FAIL, row = dfa->start[dfa->end_class];
+    uint32_t at = start, end = DFA_FAIL, row = dfa->start[dfa->end_class];
     if (dfa->by_previous && at > 0) row = dfa->start[class_of[(unsigned char)line.p[at - 1]]];
     for (; at < line.n; at++) {
         uint32_t next = cell[row + class_of[(unsigned char)line.p[at]]];
         if (next >= match_row) end = at;
-        if (__builtin_expect(next < first_row, 0)) return verdict(dfa, next, at, end);
+        if (__builtin_expect(next < first_row, 0)) return verdict(dfa, next, start, at, end);
         if (skips && next == row && cell[row + dfa->n_classes] != 0)
             at = run_end(&dfa->skip[cell[row + dfa->n_classes]], line, at + 1) - 1;
         row = next;
     }
-    return verdict(dfa, cell[row + dfa->end_class], line.n, end);
+    return verdict(dfa, cell[row + dfa->end_class], start, line.n, end);
+}
+
+uint32_t dfa_run(const struct dfa *dfa, slice line, uint32_t at)
+{
+    if (dfa->shortcut != NULL) {
+        uint32_t there = shortcut_run(dfa->shortcut, line, at);
+        if (there != SHORTCUT_NONE) return there;
+    }
+    return table_run(dfa, line, at);
 }

@@ -4,7 +4,8 @@
  * It finds the end that ordered backtracking would try first among the ends whose next symbol is
  * in the follow set: states are ordered lists of NFA threads, cut behind the first that matches.
  * Matches are seen one symbol late, so that assertions about the next symbol can be decided.
- * Immutable; any thread.
+ * Counted repeats make states; when those are too many, upper bounds are dropped, and then parts
+ * with more bytes than the smallest bound are unknown. Immutable; any thread.
  */
 #ifndef PARSERS_GROK_DFA_H
 #define PARSERS_GROK_DFA_H
@@ -14,7 +15,7 @@
 #include "parsers/grok/shape.h"
 
 #define DFA_FAIL UINT32_MAX          /* no end */
-#define DFA_UNKNOWN (UINT32_MAX - 1) /* \b beside a byte above ASCII: ask PCRE2 */
+#define DFA_UNKNOWN (UINT32_MAX - 1) /* \b beside a byte above ASCII, a long part: ask PCRE2 */
 
 struct dfa;
 

@@ -365,7 +365,10 @@ static const struct shape *lower_bytes(struct lowerer *l, const struct shape *s)
     }
     char *copy = tree_alloc(l->program->heap, n);
     memcpy(copy, bytes, n);
-    emit(l, OP_STRING)->text = slice_make(copy, n);
+    struct op *op = emit(l, OP_STRING);
+    op->text = slice_make(copy, n);
+    op->mask = n >= 8 ? ~0ULL : (1ULL << (8 * n)) - 1;
+    memcpy(&op->word, copy, n < 8 ? n : 8);
     return s;
 }
 
@@ -436,6 +439,8 @@ struct program *program_new(const struct regex_tree *tree, struct buf *why)
         return NULL;
     }
     p->first = shape_first_list(p->shape.root->child, symbols_all());
+    struct symbols not_first = symbols_minus(symbols_all(), p->first);
+    run_set_init(&p->not_first, &not_first);
     find_anchor(p);
     struct op *shrunk = realloc(p->op, p->n_ops * sizeof(*p->op));
     if (shrunk != NULL) p->op = shrunk;

@@ -46,6 +46,7 @@ struct op {
     const struct choice *choice;
     struct dfa *dfa;
     slice text;
+    uint64_t word, mask; /* the first 8 bytes of `text`, as they are in memory */
 };
 
 struct program {
@@ -55,6 +56,7 @@ struct program {
     bool takes_utf8;
     bool text_begin, line_begin; /* must start at \A, at ^ */
     struct symbols first;        /* what a match can start with */
+    struct run_set not_first;    /* bytes that it cannot */
     struct regex_tree *heap;     /* owns tables and texts */
     struct shape_tree shape;
 };

@@ -35,28 +35,30 @@ static inline void run_set_init(struct run_set *run, const struct symbols *set)
     run->by_nibble = high == 0 || high == 128;
 }
 
+#if defined(__SSSE3__)
+/* Bits of the 16 bytes at p that are no members; the set is by_nibble. */
+static inline uint32_t run_stops(const struct run_set *set, const char *p)
+{
+    const __m128i low = _mm_loadu_si128((const __m128i *)set->low);
+    const __m128i bit = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, (char)128, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m128i nibble = _mm_set1_epi8(0x0f);
+    __m128i v = _mm_loadu_si128((const __m128i *)p);
+    /* Bytes above 0x7f shuffle to zero, so they are no members here. */
+    __m128i by_low = _mm_shuffle_epi8(low, _mm_and_si128(v, nibble));
+    __m128i by_high = _mm_shuffle_epi8(bit, _mm_and_si128(_mm_srli_epi16(v, 4), nibble));
+    __m128i out = _mm_cmpeq_epi8(_mm_and_si128(by_low, by_high), _mm_setzero_si128());
+    uint32_t stop = (uint32_t)_mm_movemask_epi8(out);
+    return set->high ? stop & ~(uint32_t)_mm_movemask_epi8(v) : stop;
+}
+#endif
+
 /* End of the run of members that starts at `at`. */
 static inline uint32_t run_end(const struct run_set *set, slice line, uint32_t at)
 {
 #if defined(__SSSE3__)
-    /* Short runs are the rule; the vector pays from the fifth byte on. */
-    for (uint32_t i = 0; i < 4; i++, at++)
-        if (at >= line.n || !set->has[(unsigned char)line.p[at]]) return at;
-    if (set->by_nibble) {
-        const __m128i low = _mm_loadu_si128((const __m128i *)set->low);
-        const __m128i bit =
-            _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, (char)128, 0, 0, 0, 0, 0, 0, 0, 0);
-        const __m128i nibble = _mm_set1_epi8(0x0f);
-        for (; at + 16 <= line.n; at += 16) {
-            __m128i v = _mm_loadu_si128((const __m128i *)(line.p + at));
-            /* Bytes above 0x7f shuffle to zero, so they are no members here. */
-            __m128i by_low = _mm_shuffle_epi8(low, _mm_and_si128(v, nibble));
-            __m128i by_high = _mm_shuffle_epi8(bit, _mm_and_si128(_mm_srli_epi16(v, 4), nibble));
-            __m128i out = _mm_cmpeq_epi8(_mm_and_si128(by_low, by_high), _mm_setzero_si128());
-            uint32_t stop = (uint32_t)_mm_movemask_epi8(out);
-            if (set->high) stop &= ~(uint32_t)_mm_movemask_epi8(v);
-            if (stop != 0) return at + (uint32_t)__builtin_ctz(stop);
-        }
+    for (; set->by_nibble && at + 16 <= line.n; at += 16) {
+        uint32_t stop = run_stops(set, line.p + at);
+        if (stop != 0) return at + (uint32_t)__builtin_ctz(stop);
     }
 #endif
     while (at < line.n && set->has[(unsigned char)line.p[at]]) at++;

@@ -5,6 +5,7 @@
 
 #include "engine/base/assert.h"
 #include "parsers/grok/code.h"
+#include "parsers/grok/find.h"
 #include "parsers/grok/literal.h"
 #include "parsers/grok/program.h"
 #include "parsers/grok/select.h"
@@ -232,7 +233,7 @@ static const struct program *program_of(const struct grok_set *set, struct grok_
 
 static bool gate_open(const struct need_literal *gate, slice line)
 {
-    return gate->n == 0 || slice_find(line, slice_make(gate->bytes, gate->n)) >= 0;
+    return gate->n == 0 || find_text(line, 0, slice_make(gate->bytes, gate->n)) != FIND_NONE;
 }
 
 static enum regex_status try_pattern(const struct grok_set *set, struct grok_scratch *scratch,
