@@ -375,8 +375,7 @@ struct io *io_uring_new(struct io_config config, char *why, size_t why_cap)
         free(u);
         return NULL;
     }
-    u->datagram_head =
-        (struct msghdr){.msg_namelen = sizeof(struct sockaddr_storage)};
+    u->datagram_head = (struct msghdr){.msg_namelen = sizeof(struct sockaddr_storage)};
     result = buffers_open(u, &u->stream, config.stream_buffers, IO_STREAM_BUFFER_BYTES, 1);
     if (result == 0)
         result = buffers_open(u, &u->datagram, config.datagram_buffers,
