@@ -3,7 +3,8 @@
  *
  * Start-up calls as a version 8 cluster with a basic licence gives them, bulk requests from the
  * script and the options, and for tests and benches
- * /_sink/stats, /_sink/script (a new script) and /_sink/loss ("1" or "0": account for markers).
+ * /_sink/stats, /_sink/script (a new script) /_sink/loss ("1" or "0": account for markers)
+ * and /_sink/discard ("1" or "0": as --discard).
  */
 #include <string.h>
 #include <zlib.h>
@@ -338,6 +339,9 @@ static void control_answer(struct sink *s, struct http *h)
         }
     } else if (slice_ends(h->request.path, SLICE("/loss"))) {
         s->opt.loss = slice_equal(buf_slice(&h->body), SLICE("1"));
+        respond_json(s, h, 200, SLICE("{}"));
+    } else if (slice_ends(h->request.path, SLICE("/discard"))) {
+        s->opt.discard = slice_equal(buf_slice(&h->body), SLICE("1"));
         respond_json(s, h, 200, SLICE("{}"));
     } else {
         stats_write(s, &body);

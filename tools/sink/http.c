@@ -216,6 +216,24 @@ static ssize_t body_read(struct sink *s, struct http *h, int fd)
     return done;
 }
 
+/* With this much of a body still to come there is no point in waking for less. A sender on the same
+ * machine would pay for the waking, which a network card does for other machines. */
+#define WAKE_BYTES_MAX (256 * 1024)
+
+static void wake_at(struct http *h, int fd, int bytes)
+{
+    if (h->wake_bytes == bytes) return;
+    h->wake_bytes = bytes;
+    setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+}
+
+/* Before epoll is asked again. */
+static void wait_for_more(struct http *h, int fd)
+{
+    bool body = h->state == HTTP_BODY && h->left > 0;
+    wake_at(h, fd, !body ? 1 : h->left < WAKE_BYTES_MAX ? (int)h->left : WAKE_BYTES_MAX);
+}
+
 int http_read(struct sink *s, struct http *h, int fd)
 {
     for (uint32_t turn = 0; turn < 16; turn++) {
@@ -231,9 +249,11 @@ int http_read(struct sink *s, struct http *h, int fd)
             if (n > 0) h->in.n += (size_t)n;
         }
         if (n == 0) return -1;
-        if (n < 0) return errno == EAGAIN || errno == EINTR ? 0 : -1;
+        if (n < 0 && errno == EAGAIN) break;
+        if (n < 0) return errno == EINTR ? 0 : -1;
         if (steps(s, h) < 0) return -1;
     }
+    wait_for_more(h, fd);
     return 0;
 }
 

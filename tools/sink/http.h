@@ -45,6 +45,7 @@ struct http {
     struct buf body; /* decoded */
     struct buf out;
     size_t out_at;
+    int wake_bytes; /* SO_RCVLOWAT as it was set; 0: not yet */
     int64_t due_ns; /* a delayed answer goes out then; 0: at once */
     bool close_after, reset_now;
 };
