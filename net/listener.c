@@ -100,8 +100,9 @@ static int64_t buffer_set(int fd, int64_t bytes)
 static int prepare(const struct listener_config *c, int fd, int64_t *got_bytes)
 {
     int yes = 1;
-    int64_t got =
-        c->datagram || c->receive_buffer_bytes > 0 ? buffer_set(fd, c->receive_buffer_bytes) : 0;
+    int64_t want = c->receive_buffer_bytes;
+    if (want == 0 && c->datagram) want = LISTENER_DATAGRAM_BYTES;
+    int64_t got = want > 0 ? buffer_set(fd, want) : 0;
     if (got_bytes != NULL) *got_bytes = got;
     if (c->datagram) return 0;
     if (c->keep_alive) setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));

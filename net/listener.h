@@ -17,14 +17,16 @@
 #include "engine/base/slice.h"
 
 #define LISTENER_BACKLOG 1024
+#define LISTENER_DATAGRAM_BYTES (8 << 20)
 #define LISTENER_WHY_BYTES 512u
 
 struct listener_config {
     slice host; /* a name or address to bind to */
     uint16_t port;
     bool datagram;
-    bool keep_alive;              /* connections inherit it */
-    int64_t receive_buffer_bytes; /* 0: the kernel's default */
+    bool keep_alive; /* connections inherit it */
+    /* 0: the kernel's default; for datagrams LISTENER_DATAGRAM_BYTES, or what the kernel allows */
+    int64_t receive_buffer_bytes;
 };
 
 /* Opens n sockets on one address. ERR_SYSTEM with an English sentence in `why`. A smaller receive

@@ -141,7 +141,8 @@ static const struct setting syslog_settings[] = {
      SETTING_AT(struct syslog_cfg, receive_buffer_bytes, INT),
      .min = 0,
      .max = INT32_MAX,
-     .doc = "Size of each UDP socket's receive buffer in the kernel."},
+     .doc = "Size of each UDP socket's receive buffer in the kernel. "
+            "Without it, 8 MB or as much as the kernel allows."},
     {.name = "codec", .type = SETTING_DEFAULT, .default_text = "plain"},
     {0},
 };

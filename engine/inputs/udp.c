@@ -57,7 +57,8 @@ static const struct setting udp_settings[] = {
      SETTING_AT(struct udp_cfg, receive_buffer_bytes, INT),
      .min = 0,
      .max = INT32_MAX,
-     .doc = "Size of each socket's receive buffer in the kernel."},
+     .doc = "Size of each socket's receive buffer in the kernel. "
+            "Without it, 8 MB or as much as the kernel allows."},
     {.name = "queue_size",
      SETTING_AT(struct udp_cfg, queue, INT),
      .default_text = "2000",

@@ -9,11 +9,13 @@
 
 /* Nothing to do is looked at again this often, for counters and the like. */
 #define SHARD_IDLE_NS (500 * NS_PER_MS)
-/* With datagrams flowing: one wake-up for up to so many, or after so long. A wake-up per
- * datagram costs twice the CPU. */
+/* With datagrams flowing: sockets are emptied, then the shard sleeps for so long whatever comes. A
+ * wake-up per datagram costs twice the CPU. The kernel receives up to 32 of a socket in one go: so
+ * many or more in a step mean that there may be more at once. */
 #define SHARD_DATAGRAM_WAIT_N 256u
-#define SHARD_DATAGRAM_WAIT_NS (100 * NS_PER_US)
+#define SHARD_DATAGRAM_WAIT_NS (300 * NS_PER_US)
 #define SHARD_DATAGRAM_BUSY 8u
+#define SHARD_DATAGRAM_MORE 32u
 
 void shard_init(struct shard *shard, uint32_t index, struct io *io, size_t pool_bytes)
 {
@@ -101,9 +103,15 @@ static void wait(struct shard *shard, int64_t timeout_ns)
             if (worker_is_busy(shard->worker[i])) timeout_ns = 0;
     }
     uint32_t wait_n = 1;
-    if (shard->datagrams >= SHARD_DATAGRAM_BUSY) {
+    shard->datagram_flow += shard->datagrams;
+    if (shard->datagrams >= SHARD_DATAGRAM_MORE) {
+        timeout_ns = 0;
+    } else if (shard->datagram_flow >= SHARD_DATAGRAM_BUSY) {
         wait_n = SHARD_DATAGRAM_WAIT_N;
         if (timeout_ns > SHARD_DATAGRAM_WAIT_NS) timeout_ns = SHARD_DATAGRAM_WAIT_NS;
+        shard->datagram_flow = 0;
+    } else {
+        shard->datagram_flow = 0;
     }
     shard->datagrams = 0;
     if (shard->stop) timeout_ns = 0;

@@ -42,8 +42,9 @@ struct shard {
     uint32_t index;
     int64_t now_mono_ns; /* read once a step */
     int64_t now_real_ns;
-    uint32_t datagrams; /* received in this step: many mean that waiting for more pays */
-    bool stop;          /* set by message: leave shard_run */
+    uint32_t datagrams;     /* received in this step */
+    uint32_t datagram_flow; /* received since the last sleep: many mean that a longer one pays */
+    bool stop;              /* set by message: leave shard_run */
     struct shard_counters counters;
 };
 

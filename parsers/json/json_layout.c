@@ -33,6 +33,18 @@ static bool text_end(struct learner *l, uint32_t *at)
     return true;
 }
 
+/* A map with keys of the sender's, such as structured data, is walked each time. */
+static bool all_static(const struct map *map)
+{
+    for (uint32_t i = 0; i < map->n; i++) {
+        const struct value *v = &map->at[i].val;
+        if ((v->key_flags & KEY_STATIC) == 0) return false;
+        if (v->type == VALUE_MAP && (v->flags & VALUE_SHARED) == 0 && !all_static(v->u.map))
+            return false;
+    }
+    return true;
+}
+
 static enum json_slot_kind kind_of(const struct value *v, uint32_t depth)
 {
     switch ((enum value_type)v->type) {
@@ -41,7 +53,8 @@ static enum json_slot_kind kind_of(const struct value *v, uint32_t depth)
     case VALUE_BIGNUM: return JSON_SLOT_VERBATIM;
     case VALUE_MAP:
         if (v->flags & VALUE_SHARED) return v->n > 0 ? JSON_SLOT_SHARED : JSON_SLOT_OTHER;
-        return v->u.map->n > 0 && depth < JSON_LAYOUT_DEPTH_MAX ? JSON_SLOT_MAP : JSON_SLOT_OTHER;
+        if (v->u.map->n == 0 || depth >= JSON_LAYOUT_DEPTH_MAX) return JSON_SLOT_OTHER;
+        return all_static(v->u.map) ? JSON_SLOT_MAP : JSON_SLOT_OTHER;
     default: return v->flags & VALUE_RAW ? JSON_SLOT_VERBATIM : JSON_SLOT_OTHER;
     }
 }

@@ -178,8 +178,10 @@ static inline __attribute__((always_inline)) char *put_text(struct writer *w, ch
     vec v = load_text(p, n);
     vec_store(to, v);
     uint64_t mask = needs_escape_text(v, n);
-    if (__builtin_expect(mask != 0, 0)) return put_escaped(w, to, p, n, mask);
-    return to + n;
+    if (__builtin_expect(mask == 0, 1)) return to + n;
+    /* Lines that keep their newline end so. */
+    if (mask == 1ull << (n - 1)) return put_escape(to + n - 1, (unsigned char)p[n - 1]);
+    return put_escaped(w, to, p, n, mask);
 }
 
 /* The string with its quotes; room for its n + JSON_SLACK bytes was made. */
