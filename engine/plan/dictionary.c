@@ -53,9 +53,10 @@ static struct dictionary_entry *find(const struct dictionary *d, slice key, uint
                                      bool is_int)
 {
     if (d->slot == NULL) return NULL;
-    for (uint32_t i = hash & d->slot_mask; d->slot[i] != 0; i = (i + 1) & d->slot_mask) {
-        struct dictionary_entry *e = &d->at[d->slot[i] - 1];
-        if (e->hash == hash && e->is_int == is_int && slice_equal(e->key, key)) return e;
+    for (uint32_t i = hash & d->slot_mask; d->slot[i].index != 0; i = (i + 1) & d->slot_mask) {
+        if (d->slot[i].hash != hash) continue;
+        struct dictionary_entry *e = &d->at[d->slot[i].index - 1];
+        if (e->is_int == is_int && slice_equal(e->key, key)) return e;
     }
     return NULL;
 }
@@ -63,19 +64,23 @@ static struct dictionary_entry *find(const struct dictionary *d, slice key, uint
 static void slot_add(struct dictionary *d, uint32_t index)
 {
     uint32_t i = d->at[index].hash & d->slot_mask;
-    while (d->slot[i] != 0) i = (i + 1) & d->slot_mask;
-    d->slot[i] = index + 1;
+    while (d->slot[i].index != 0) i = (i + 1) & d->slot_mask;
+    d->slot[i] = (struct dictionary_slot){d->at[index].hash, index + 1};
 }
 
 static void grow(struct dictionary *d)
 {
     ASSERT(d->cap < (1u << 29));
     d->cap = d->cap == 0 ? 64 : d->cap * 2;
-    d->at = realloc(d->at, d->cap * sizeof(*d->at));
+    struct dictionary_entry *moved = aligned_alloc(64, d->cap * sizeof(*moved));
+    ASSERT(moved != NULL);
+    if (d->n > 0) memcpy(moved, d->at, d->n * sizeof(*moved));
+    free(d->at);
+    d->at = moved;
     free(d->slot);
     d->slot_mask = d->cap * 2 - 1;
     d->slot = calloc((size_t)d->slot_mask + 1, sizeof(*d->slot));
-    ASSERT(d->at != NULL && d->slot != NULL);
+    ASSERT(d->slot != NULL);
     for (uint32_t i = 0; i < d->n; i++) slot_add(d, i);
 }
 
@@ -133,6 +138,12 @@ static void bytes_make(struct dictionary *d)
 
 bool dictionary_finish(struct dictionary *d, const char *cache_dir, char *reason)
 {
+    for (uint32_t i = 0; i < d->n; i++) {
+        struct dictionary_entry *e = &d->at[i];
+        if (e->key.n == 0 || e->key.n > DICTIONARY_NEAR_BYTES) continue;
+        memcpy(e->near, e->key.p, e->key.n);
+        e->key.p = e->near;
+    }
     if (d->mode == DICTIONARY_UNION) bytes_make(d);
     return d->mode != DICTIONARY_REGEX || regexes_make(d, cache_dir, reason);
 }

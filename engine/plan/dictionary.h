@@ -18,11 +18,20 @@
 
 enum dictionary_mode { DICTIONARY_EXACT, DICTIONARY_REGEX, DICTIONARY_UNION };
 
+#define DICTIONARY_NEAR_BYTES 24u
+
+/* One cache line: a look-up of a short key touches a slot and this. */
 struct dictionary_entry {
-    slice key; /* text; of a number, its digits */
+    slice key; /* text; of a number, its digits; once finished, short ones are in `near` */
     uint32_t hash;
     bool is_int; /* YAML: an integer without quotes, which no text equals */
     struct value val;
+    char near[DICTIONARY_NEAR_BYTES];
+};
+_Static_assert(sizeof(struct dictionary_entry) == 64, "a cache line");
+
+struct dictionary_slot {
+    uint32_t hash, index; /* index + 1; 0: free */
 };
 
 struct dictionary {
@@ -30,7 +39,7 @@ struct dictionary {
     struct arena arena;
     struct dictionary_entry *at; /* in order */
     uint32_t n, cap;
-    uint32_t *slot; /* index + 1; open addressing */
+    struct dictionary_slot *slot; /* open addressing */
     uint32_t slot_mask;
     enum dictionary_mode mode;
     struct regex_list *regexes;
