@@ -11,7 +11,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
-#include "engine/plan/common_options.h"
+#include "engine/plan/filter_kit.h"
 #include "parsers/grok/regex.h"
 #include "parsers/text/unicode_case.h"
 
@@ -25,11 +25,6 @@
 static const char *const transforms[] = {"lowercase", "uppercase", "capitalize", NULL};
 static const enum unicode_case transform_case[] = {CASE_LOWER, CASE_UPPER, CASE_CAPITALIZE};
 static const char *const whitespaces[] = {"strict", "lenient", NULL};
-
-struct key_list {
-    struct template *at;
-    uint32_t n;
-};
 
 /* What is cut off keys, or values. */
 struct cleaning {
@@ -49,7 +44,7 @@ struct kv_cfg {
 
     struct fieldref source, target;
     struct template prefix;
-    struct key_list include, exclude;
+    struct template_list include, exclude;
     struct kv kv;
     struct cleaning clean_key, clean_value;
     struct regex *field_regex, *value_regex;
@@ -98,7 +93,7 @@ static slice cleaned(struct kv_run *r, slice text, const struct cleaning *how)
     return how->removes ? kv_remove(&how->remove, text, scratch) : text;
 }
 
-static bool listed(struct kv_run *r, const struct key_list *list, slice key)
+static bool listed(struct kv_run *r, const struct template_list *list, slice key)
 {
     for (uint32_t i = 0; i < list->n; i++)
         if (slice_equal(key, template_render(&list->at[i], r->batch, r->ev, NULL))) return true;
@@ -309,17 +304,6 @@ static void kv_stats(const void *state, const void *cfg, struct buf *out)
 
 /* ---- compiling ---------------------------------------------------------------------- */
 
-static err compile_keys(struct compiler *c, struct key_list *out, struct config_list list)
-{
-    err result = ERR_OK;
-    out->at = heap_alloc(c->heap, (list.n + 1) * sizeof(struct template));
-    out->n = list.n;
-    for (uint32_t i = 0; i < list.n; i++)
-        if (compile_template(c, &out->at[i], list.at[i].text, list.at[i].pos) != ERR_OK)
-            result = ERR_CONFIG;
-    return result;
-}
-
 static err compile_class(struct compiler *c, const char *option, slice text, struct kv_class *out)
 {
     if (text.p == NULL || kv_class_parse(text, out) == ERR_OK) return ERR_OK;
@@ -379,30 +363,6 @@ static err compile_splits(struct kv_cfg *cfg, struct compiler *c)
     return ERR_CONFIG;
 }
 
-/* A value of the configuration as a field's value. */
-static struct value config_to_value(struct compiler *c, const struct config_value *v)
-{
-    switch (v->type) {
-    case CONFIG_INT:
-        if (!(v->flags & CONFIG_BIG)) return value_int(v->u.num);
-        return (struct value){.type = VALUE_BIGNUM, .n = v->text.n, .u.str = v->text.p};
-    case CONFIG_FLOAT: return value_float(v->u.real);
-    case CONFIG_LIST: {
-        struct value *items = arena_alloc(c->arena, ((size_t)v->n + 1) * sizeof(*items), 16);
-        for (uint32_t i = 0; i < v->n; i++) items[i] = config_to_value(c, &v->u.list[i]);
-        return value_list(items, v->n);
-    }
-    case CONFIG_HASH: {
-        struct map *map = map_new(c->arena);
-        for (uint32_t i = 0; i < v->n; i++)
-            map_put(map, c->arena, compile_key(c, v->u.pairs[i].key.text),
-                    config_to_value(c, &v->u.pairs[i].val));
-        return value_map(map);
-    }
-    default: return value_string(arena_copy(c->arena, v->text));
-    }
-}
-
 static err kv_compile_cfg(void *config, struct compiler *c)
 {
     struct kv_cfg *cfg = config;
@@ -412,8 +372,8 @@ static err kv_compile_cfg(void *config, struct compiler *c)
                                    : compile_fieldref(c, &cfg->target, cfg->target_name,
                                                       settings_pos(c->plugin, "target")),
         compile_template(c, &cfg->prefix, cfg->prefix_text, settings_pos(c->plugin, "prefix")),
-        compile_keys(c, &cfg->include, cfg->include_list),
-        compile_keys(c, &cfg->exclude, cfg->exclude_list),
+        compile_template_list(c, &cfg->include, cfg->include_list),
+        compile_template_list(c, &cfg->exclude, cfg->exclude_list),
         compile_cleaning(c, "trim_key", cfg->trim_key, "remove_char_key", cfg->remove_char_key,
                          &cfg->clean_key),
         compile_cleaning(c, "trim_value", cfg->trim_value, "remove_char_value",
@@ -422,7 +382,7 @@ static err kv_compile_cfg(void *config, struct compiler *c)
     for (uint32_t i = 0; i < cfg->default_keys.n; i++) {
         const struct config_pair *pair = &cfg->default_keys.at[i];
         map_put(&cfg->defaults, c->arena, compile_key(c, pair->key.text),
-                config_to_value(c, &pair->val));
+                compile_value(c, &pair->val));
     }
     for (uint32_t i = 0; i < ARRAY_LEN(e); i++)
         if (e[i] != ERR_OK) return ERR_CONFIG;
@@ -433,8 +393,8 @@ static void kv_release(void *config)
 {
     struct kv_cfg *cfg = config;
     template_fini(&cfg->prefix);
-    for (uint32_t i = 0; i < cfg->include.n; i++) template_fini(&cfg->include.at[i]);
-    for (uint32_t i = 0; i < cfg->exclude.n; i++) template_fini(&cfg->exclude.at[i]);
+    template_list_fini(&cfg->include);
+    template_list_fini(&cfg->exclude);
     if (cfg->field_regex != NULL) regex_free(cfg->field_regex);
     if (cfg->value_regex != NULL) regex_free(cfg->value_regex);
 }

@@ -273,7 +273,7 @@ static err compile_filter(struct compiler *c, struct plan *plan, const struct as
     if (e == ERR_OK && ops->compile != NULL) e = ops->compile(f->cfg, c);
     compiler_leave(c, outer);
     f->state_at = state_place(plan, ops->state_size);
-    if (ops->flags & FILTER_SERIAL) plan->serial = true;
+    if ((ops->flags & FILTER_SERIAL) || c->serial) plan->serial = true;
     plan->node[plan->node_n++] = (struct plan_node){.kind = NODE_FILTER, .index = plan->filter_n++};
     return e;
 }

@@ -46,6 +46,7 @@ struct compiler {
     struct plan_codec_use *codec;                  /* every codec so far */
     uint32_t codec_n, codec_cap;
     uint32_t at; /* which input or output is being compiled */
+    bool serial; /* a filter's compile() sets it: with these options it needs FILTER_SERIAL */
 };
 
 static inline bool compiler_is_ecs(const struct compiler *c)

@@ -29,8 +29,9 @@ struct worker;
 enum applied { APPLIED, APPLY_PARKED };
 
 enum filter_flag {
-    FILTER_SERIAL = 1, /* keeps state across all events: its pipeline runs on one shard */
-    FILTER_WAITS = 2   /* may answer APPLY_PARKED */
+    FILTER_SERIAL = 1,        /* keeps state across all events: its pipeline runs on one shard */
+    FILTER_WAITS = 2,         /* may answer APPLY_PARKED */
+    FILTER_TICK_DECORATES = 4 /* its common options apply to the events its tick() makes, too */
 };
 
 struct filter_ops {

@@ -267,3 +267,62 @@ bool ruby_float_parse(slice text, struct arena *arena, double *out)
     *out = double_make(&d, text);
     return true;
 }
+
+static uint32_t digit_of(char c)
+{
+    if (is_digit(c)) return (uint32_t)(c - '0');
+    char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'z' ? (uint32_t)(lower - 'a') + 10 : 99;
+}
+
+/* The base that the prefix at the front of `text` says, which is cut off. */
+static uint32_t base_read(slice *text)
+{
+    if (text->n < 2 || text->p[0] != '0') return 10;
+    uint32_t base;
+    switch (text->p[1] | 0x20) {
+    case 'x': base = 16; break;
+    case 'b': base = 2; break;
+    case 'o': base = 8; break;
+    case 'd': base = 10; break;
+    default: *text = slice_from(*text, text->p[1] == '_' ? 2 : 1); return 8;
+    }
+    *text = slice_from(*text, 2);
+    return base;
+}
+
+bool ruby_kernel_integer(slice text, struct arena *arena, struct value *out)
+{
+    int64_t num;
+    if (text.n > 0 && text.p[0] != '0' && short_integer(text, &num) && text.p[0] != '-') {
+        *out = value_int(num);
+        return true;
+    }
+    text = skip_space(text);
+    while (text.n > 0 && (text.p[text.n - 1] == ' ' ||
+                          (text.p[text.n - 1] >= '\t' && text.p[text.n - 1] <= '\r')))
+        text.n--;
+    bool negative = text.n > 0 && text.p[0] == '-';
+    if (text.n > 0 && (text.p[0] == '-' || text.p[0] == '+')) text = slice_from(text, 1);
+    uint32_t base = base_read(&text);
+    if (text.n == 0 || digit_of(text.p[0]) >= base) return false;
+    unsigned __int128 sum = 0;
+    bool big = false;
+    for (uint32_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '_' && i + 1 < text.n && text.p[i - 1] != '_') continue;
+        uint32_t digit = digit_of(text.p[i]);
+        if (digit >= base) return false;
+        if (!big) sum = sum * base + digit;
+        big = big || sum > ((unsigned __int128)1 << 63);
+    }
+    /* Beyond 64 bits decimals stay exact text; other bases are refused, and so stay text. */
+    if (big || (sum == (unsigned __int128)1 << 63 && !negative)) {
+        if (base != 10) return false;
+        slice digits;
+        uint32_t end = digits_read(text, 0, arena, &digits);
+        if (end == text.n) *out = integer_make(negative, digits, arena);
+        return end == text.n;
+    }
+    *out = value_int(negative ? (int64_t)(0 - (uint64_t)sum) : (int64_t)sum);
+    return true;
+}

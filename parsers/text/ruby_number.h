@@ -20,6 +20,8 @@ double ruby_to_f(slice text);
 
 /* BigDecimal(text).to_i, or Integer(Float(text)) of signed hexadecimal: decimals are cut. */
 bool ruby_integer_parse(slice text, struct arena *arena, struct value *out);
+/* Integer(text): prefixes 0x 0b 0o 0d and 0, underscores between digits, blanks around. */
+bool ruby_kernel_integer(slice text, struct arena *arena, struct value *out);
 /* Float(text). */
 bool ruby_float_parse(slice text, struct arena *arena, double *out);
 /* A double without its fraction; false for NaN and the infinities. */
