@@ -26,6 +26,20 @@ def cpu_ns(pid):
     return total
 
 
+def cpu_ns_by_thread(pid):
+    """The same by name of the thread; a number at its end does not count."""
+    by = {}
+    for task in tasks(pid):
+        try:
+            with open("/proc/%d/task/%s/comm" % (pid, task)) as text:
+                name = re.sub(r"[ 0-9]+$", "", text.read().strip())
+            with open("/proc/%d/task/%s/schedstat" % (pid, task)) as text:
+                by[name] = by.get(name, 0) + int(text.read().split()[0])
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return by
+
+
 def ticks_ns(pid):
     """utime + stime of the process, threads that ended included, in clock ticks."""
     with open("/proc/%d/stat" % pid) as text:

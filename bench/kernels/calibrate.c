@@ -38,16 +38,24 @@ static void pin(int cpu)
     sched_setaffinity(0, sizeof(set), &set);
 }
 
+/* Of this thread, so that other work on the processor does not count. */
+static double thread_cpu_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
 /* One addition a cycle, each needing the one before. */
 static double clock_ghz(void)
 {
     uint64_t sum = 0;
-    int64_t begin_ns = clock_mono_ns();
+    double begin_ns = thread_cpu_ns();
     for (uint64_t i = 0; i < ADDITIONS / 8; i++)
         __asm__ volatile("add $1, %0\n add $1, %0\n add $1, %0\n add $1, %0\n"
                          "add $1, %0\n add $1, %0\n add $1, %0\n add $1, %0\n"
                          : "+r"(sum));
-    return (double)sum / (double)(clock_mono_ns() - begin_ns);
+    return (double)sum / (thread_cpu_ns() - begin_ns);
 }
 
 static void *echo(void *arg)
@@ -90,13 +98,6 @@ static void *receive(void *arg)
     while (recv(r->fd, NULL, RECEIVE_BYTES, MSG_TRUNC) > 0) {
     }
     return NULL;
-}
-
-static double thread_cpu_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
 static double send_ns_per_kb(int other)
