@@ -15,16 +15,47 @@ static struct map *map_exact(struct arena *arena, uint32_t cap)
     return map;
 }
 
-/* map_append where room was made for everything that may come: nothing to check per field. */
-static inline __attribute__((always_inline)) void set(struct map *map, const struct key *key,
-                                                      struct value val)
+/* map_append where room was made for everything that may come: nothing to check per field. Part by
+ * part: a value that is put together on the stack is read back before its parts have arrived. */
+static inline __attribute__((always_inline)) struct value *next(struct map *map,
+                                                                const struct key *key)
 {
     struct member *m = &map->at[map->n++];
     m->key = key->name.p;
     m->key_n = key->name.n;
     m->hash = key->hash;
-    val.key_flags = key->flags;
-    m->val = val;
+    m->val.key_flags = key->flags;
+    return &m->val;
+}
+
+static inline __attribute__((always_inline)) void set(struct map *map, const struct key *key,
+                                                      struct value val)
+{
+    struct value *v = next(map, key);
+    v->type = val.type;
+    v->flags = val.flags;
+    v->n = val.n;
+    v->u = val.u;
+}
+
+static inline __attribute__((always_inline)) void set_text(struct map *map, const struct key *key,
+                                                           slice text, enum value_flag flags)
+{
+    struct value *v = next(map, key);
+    v->type = VALUE_STRING;
+    v->flags = (uint8_t)flags;
+    v->n = text.n;
+    v->u.str = text.p;
+}
+
+static inline __attribute__((always_inline)) void set_map(struct map *map, const struct key *key,
+                                                          struct map *below)
+{
+    struct value *v = next(map, key);
+    v->type = VALUE_MAP;
+    v->flags = 0;
+    v->n = 0;
+    v->u.map = below;
 }
 
 /* What a line says, whichever of the two formats it is in. */
@@ -39,7 +70,7 @@ struct syslog_reading {
 static inline __attribute__((always_inline)) void append(struct map *map, const struct key *key,
                                                          slice text)
 {
-    if (text.p != NULL) set(map, key, value_string(text));
+    if (text.p != NULL) set_text(map, key, text, 0);
 }
 
 static const struct value *label(const struct syslog_labels *labels, uint32_t at)
@@ -75,7 +106,7 @@ static struct value log_map(const struct syslog_event_cfg *cfg, struct arena *ar
                             uint32_t priority)
 {
     struct map *log = map_exact(arena, 1), *syslog = map_exact(arena, 3);
-    set(log, &cfg->syslog, value_map(syslog));
+    set_map(log, &cfg->syslog, syslog);
     set(syslog, &cfg->key[SYSLOG_PRIORITY], value_int(priority));
     set(syslog, &cfg->severity_key, severity_map(cfg, arena, priority & 7));
     set(syslog, &cfg->facility_key, facility_map(cfg, arena, priority >> 3));
@@ -135,7 +166,7 @@ static void fill_legacy(const struct syslog_event_cfg *cfg, struct batch *b, str
 {
     struct map *map = &ev->data;
     uint32_t severity = r->priority & 7, facility = r->priority >> 3;
-    set(map, &cfg->key[SYSLOG_HOST], value_clean(host));
+    set_text(map, &cfg->key[SYSLOG_HOST], host, VALUE_CLEAN);
     set(map, &cfg->key[SYSLOG_PRIORITY], number(cfg, r->priority));
     append(map, &cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
     append(map, &cfg->key[SYSLOG_TIMESTAMP8601], r->timestamp8601);
@@ -163,7 +194,7 @@ static struct value make_log(const struct syslog_event_cfg *cfg, struct batch *b
     struct map *log = map_exact(arena, 1), *syslog = map_exact(arena, 7);
     uint32_t severity = r->priority & 7, facility = r->priority >> 3;
     bool usual = facility < SYSLOG_FACILITIES;
-    set(log, &cfg->syslog, value_map(syslog));
+    set_map(log, &cfg->syslog, syslog);
     set(syslog, &cfg->key[SYSLOG_PRIORITY], number(cfg, r->priority));
     set(syslog, &cfg->severity_key, cfg->severity_map[severity]);
     set(syslog, &cfg->facility_key,
@@ -182,14 +213,14 @@ static void fill_ecs(const struct syslog_event_cfg *cfg, struct batch *b, struct
     set(&ev->data, &cfg->log, make_log(cfg, b, r, odd_pid ? &pid : NULL));
 
     struct map *where = map_exact(arena, 2);
-    set(&ev->data, &cfg->host_key, value_map(where));
-    set(where, &cfg->key[SYSLOG_HOST], value_clean(host));
+    set_map(&ev->data, &cfg->host_key, where);
+    set_text(where, &cfg->key[SYSLOG_HOST], host, VALUE_CLEAN);
     append(where, &cfg->key[SYSLOG_LOGSOURCE], r->hostname);
 
     bool has_pid = pid.type != VALUE_NIL && !odd_pid;
     if (r->program.p != NULL || has_pid) {
         struct map *process = map_exact(arena, 2);
-        set(&ev->data, &cfg->process, value_map(process));
+        set_map(&ev->data, &cfg->process, process);
         append(process, &cfg->key[SYSLOG_PROGRAM], r->program);
         if (has_pid) set(process, &cfg->key[SYSLOG_PID], pid);
     }
@@ -197,6 +228,13 @@ static void fill_ecs(const struct syslog_event_cfg *cfg, struct batch *b, struct
     /* Left only where it could not be read. */
     if (r->timestamp.p != NULL && !r->has_time && r->modern == NULL)
         append(&ev->data, &cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
+}
+
+/* Part by part: a slice that was just written cannot be read back in one piece without waiting. */
+static inline __attribute__((always_inline)) void take(slice *to, const slice *from)
+{
+    to->p = from->p;
+    to->n = from->n;
 }
 
 static bool read_modern(struct syslog_event_state *s, const struct syslog_event_cfg *cfg,
@@ -208,11 +246,13 @@ static bool read_modern(struct syslog_event_state *s, const struct syslog_event_
     if (!syslog_5424_parse(text, m)) return false;
     r->modern = m;
     r->priority = m->priority;
-    r->message = m->message.p == NULL ? SLICE("") : m->message;
-    r->timestamp = m->timestamp;
-    r->hostname = m->hostname;
-    r->program = m->app_name;
-    r->pid = m->procid;
+    take(&r->message, &m->message);
+    if (m->message.p == NULL) r->message = SLICE("");
+    take(&r->timestamp, &m->timestamp);
+    r->timestamp8601.p = NULL;
+    take(&r->hostname, &m->hostname);
+    take(&r->program, &m->app_name);
+    take(&r->pid, &m->procid);
     if (m->timestamp.p != NULL)
         r->has_time = syslog_time(s->date, cfg, m->timestamp, true, b->now_ns, &r->time_ns);
     return true;
@@ -226,39 +266,44 @@ static bool read_plain(struct syslog_event_state *s, const struct syslog_event_c
     r->priority = f.priority;
     /* With "<a.b>" inside, the legacy pattern finds two priorities, and a list is no number. */
     if (f.facility.p != NULL && !cfg->ecs) r->priority = SYSLOG_PRIORITY_UNKNOWN;
-    r->message = f.message;
-    r->timestamp = f.timestamp;
-    if (!cfg->ecs) r->timestamp8601 = f.timestamp8601;
-    r->hostname = f.logsource;
-    r->program = f.program;
-    r->pid = f.pid;
+    take(&r->message, &f.message);
+    take(&r->timestamp, &f.timestamp);
+    take(&r->timestamp8601, &f.timestamp8601);
+    if (cfg->ecs) r->timestamp8601.p = NULL;
+    take(&r->hostname, &f.logsource);
+    take(&r->program, &f.program);
+    take(&r->pid, &f.pid);
     if (f.timestamp.p != NULL)
         r->has_time = syslog_time(s->date, cfg, f.timestamp, f.iso8601, b->now_ns, &r->time_ns);
     return true;
+}
+
+static void reading_fail(struct syslog_event_state *s, struct syslog_reading *r)
+{
+    *r = (struct syslog_reading){
+        .text = r->text, .message = r->text, .priority = SYSLOG_PRIORITY_UNKNOWN, .failed = true};
+    s->unparsed++;
 }
 
 void syslog_event_add(struct syslog_event_state *s, const struct syslog_event_cfg *cfg,
                       struct batch *b, slice raw, bool known_good, slice host)
 {
     struct syslog_5424 modern;
-    struct syslog_reading r = {
-        .text = text_event_decode(&s->text, &cfg->text, raw, known_good, &b->arena)};
-    if (!read_modern(s, cfg, b, &modern, &r) && !read_plain(s, cfg, b, &r)) {
-        r.failed = true;
-        r.message = r.text;
-        r.priority = SYSLOG_PRIORITY_UNKNOWN;
-        s->unparsed++;
-    }
+    struct syslog_reading r;
+    r.text = text_event_decode(&s->text, &cfg->text, raw, known_good, &b->arena);
+    r.modern = NULL;
+    r.failed = r.has_time = false;
+    if (!read_modern(s, cfg, b, &modern, &r) && !read_plain(s, cfg, b, &r)) reading_fail(s, &r);
     struct event *ev = batch_add(b);
     if (ev == NULL) return;
     map_reserve(&ev->data, &b->arena, cfg->ecs ? ECS_FIELDS : MAP_CAP_FIRST);
-    set(&ev->data, &cfg->text.message, value_string(r.message));
+    set_text(&ev->data, &cfg->text.message, r.message, 0);
     event_add_version(b, ev);
     if (r.has_time) ev->time = value_time(r.time_ns);
     if (cfg->ecs) {
         struct map *event = map_exact(&b->arena, 1);
-        set(&ev->data, &cfg->text.event, value_map(event));
-        set(event, &cfg->text.original, value_string(r.text));
+        set_map(&ev->data, &cfg->text.event, event);
+        set_text(event, &cfg->text.original, r.text, 0);
         fill_ecs(cfg, b, ev, &r, host);
     } else {
         fill_legacy(cfg, b, ev, &r, host);
