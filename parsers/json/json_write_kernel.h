@@ -137,27 +137,62 @@ static inline char *put_escape(char *to, unsigned char c)
     return to + 6;
 }
 
+/* One vector of which `mask` says what to escape, n bytes of it. Room for 6 * VEC_BYTES was made.
+ */
+static inline char *put_escapes(char *to, vec v, uint64_t mask, uint32_t n)
+{
+#ifdef __AVX512VBMI2__
+    /* Of the controls only \b \t \n \f \r have two bytes; then the text is spread and the gaps are
+     * backslashes. */
+    const __m256i letters =
+        _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 'b', 't', 'n', 0, 'f', 'r', 0, 0, 0, 0, 0, 0, 0, 0,
+                         0, 0, 'b', 't', 'n', 0, 'f', 'r', 0, 0);
+    __mmask32 control = _mm256_mask_cmple_epu8_mask((__mmask32)mask, v, _mm256_set1_epi8(0x1f));
+    __m256i letter = _mm256_shuffle_epi8(letters, v);
+    __mmask32 longer = _mm256_mask_cmpgt_epu8_mask(control, v, _mm256_set1_epi8(15)) |
+                       _mm256_mask_testn_epi8_mask(control, letter, letter);
+    if (__builtin_expect(longer == 0, 1)) {
+        uint64_t gaps = 0, left = mask;
+        for (uint32_t k = 0; left != 0; k++, left &= left - 1)
+            gaps |= 1ull << (_tzcnt_u64(left) + k);
+        __m512i text = _mm512_castsi256_si512(_mm256_mask_mov_epi8(v, control, letter));
+        _mm512_storeu_si512(to, _mm512_mask_expand_epi8(_mm512_set1_epi8('\\'), ~gaps, text));
+        return to + n + (uint32_t)__builtin_popcountll(mask);
+    }
+#endif
+    char copy[2 * VEC_BYTES];
+    uint32_t at = 0;
+    vec_store(copy, v);
+    for (; mask != 0; mask &= mask - 1) {
+        uint32_t next = mask_first(mask);
+        vec_store(to, vec_load(copy + at));
+        to = put_escape(to + (next - at), (unsigned char)copy[next]);
+        at = next + 1;
+    }
+    vec_store(to, vec_load(copy + at));
+    return to + (n - at);
+}
+
 /* The rest of a text from the vector on that has something to escape: `mask` says what of its
- * bytes at p, which are copied already. Often it is the last byte, a newline. */
+ * bytes at p. */
 static __attribute__((noinline)) char *put_escaped(struct writer *w, char *to, const char *p,
                                                    uint32_t n, uint64_t mask)
 {
     for (;;) {
         uint32_t step = n < VEC_BYTES ? n : VEC_BYTES;
+        vec v = n < VEC_BYTES ? load_part(p, n) : vec_load(p);
         if (mask != 0) {
-            step = mask_first(mask);
-            to = put_escape(to + step, (unsigned char)p[step]);
-            step++;
+            to = room(w, to, (size_t)n + 6 * VEC_BYTES + JSON_SLACK);
+            to = put_escapes(to, v, mask, step);
         } else {
+            vec_store(to, v);
             to += step;
         }
         p += step;
         n -= step;
         if (n == 0) return to;
-        to = room(w, to, (size_t)n + JSON_SLACK);
-        vec v = n < VEC_BYTES ? load_part(p, n) : vec_load(p);
+        v = n < VEC_BYTES ? load_part(p, n) : vec_load(p);
         mask = needs_escape(v) & mask_low(n);
-        vec_store(to, v);
     }
 }
 
