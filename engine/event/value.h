@@ -108,6 +108,20 @@ static inline struct value value_map(struct map *map)
  * encoders copy it. */
 struct value value_share(struct value v, bool with_json, struct arena *arena);
 
+/* Whether JSON writes this integer as it is written here: then encoders may copy its text. */
+static inline bool int_text_is_json(slice text)
+{
+    if (text.n == 0 || text.n > 18) return false; /* 18 digits fit 64 bits */
+    for (uint32_t i = 0; i < text.n; i++)
+        if (text.p[i] < '0' || text.p[i] > '9') return false;
+    return text.p[0] != '0' || text.n == 1;
+}
+/* Such an integer; the text must live as long as the batch. */
+static inline struct value value_int_text(slice text)
+{
+    return (struct value){.type = VALUE_INT, .flags = VALUE_RAW, .n = text.n, .u.str = text.p};
+}
+
 /* The bytes of a resolved VALUE_STRING or VALUE_BIGNUM. */
 static inline slice value_slice(const struct value *v)
 {

@@ -155,7 +155,7 @@ static inline bool capture_value(struct grok_run *r, const struct capture *captu
         return text.n > 0 || r->cfg->keep_empty_captures;
     }
     if (capture->coerce == GROK_INT)
-        *val = ruby_to_i(text, &r->batch->arena);
+        *val = int_text_is_json(text) ? value_int_text(text) : ruby_to_i(text, &r->batch->arena);
     else
         *val = value_float(ruby_to_f(text));
     return true;

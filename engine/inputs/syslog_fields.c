@@ -23,17 +23,11 @@ bool syslog_time(struct date_state date[SYSLOG_DATE_FORMATS], const struct syslo
     return false;
 }
 
-/* An integer of this many digits fits 64 bits. */
-#define SAFE_DIGITS_MAX 18u
-
 struct value syslog_pid(slice text)
 {
     int64_t num;
-    if (!slice_to_i64(text, &num)) return value_string(text);
-    /* Written as JSON writes it: encoders may copy it. */
-    if (num > 0 && text.p[0] >= '1' && text.p[0] <= '9' && text.n <= SAFE_DIGITS_MAX)
-        return (struct value){.type = VALUE_INT, .flags = VALUE_RAW, .n = text.n, .u.str = text.p};
-    return value_int(num);
+    if (int_text_is_json(text)) return value_int_text(text);
+    return slice_to_i64(text, &num) ? value_int(num) : value_string(text);
 }
 
 struct value syslog_version_text(uint32_t version, struct arena *arena)
