@@ -6,6 +6,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/number.h"
+#include "engine/config/hash_order.h"
 #include "engine/config/units.h"
 
 /* Always false, for `return refuse(...)`. */
@@ -252,7 +253,7 @@ static bool coerce_hash(const struct coercion *c, const struct config_value *v,
                         struct config_hash *out)
 {
     if (v->type != CONFIG_HASH) return hash_from_list(c, v, out);
-    *out = (struct config_hash){v->u.pairs, v->n};
+    *out = hash_in_order(v->u.pairs, v->n, c->heap);
     return true;
 }
 

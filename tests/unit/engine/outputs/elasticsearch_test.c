@@ -484,7 +484,7 @@ static void custom_headers_take_the_place_of_ours(void **state)
                 "'authorization' => 'z' 'Empty' => '' } user => 'a' password => 'b'",
                 "http://127.0.0.1:9200", false,
                 "POST /_bulk" QUERY TYPE
-                "host: h\r\nAccept: x\r\nuser-agent: y\r\nauthorization: z\r\nEmpty:\r\n");
+                "authorization: z\r\nEmpty:\r\nAccept: x\r\nhost: h\r\nuser-agent: y\r\n");
     expect_head("custom_headers => { 'Content-Length' => '1' 'transfer-encoding' => 'chunked' }",
                 "http://127.0.0.1:9200", false,
                 "POST /_bulk" QUERY "Host: 127.0.0.1:9200\r\n" AGENT ANY TYPE);

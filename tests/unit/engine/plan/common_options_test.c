@@ -80,7 +80,7 @@ static void test_add_field(void **state)
     check("add_field => { 'b' => '%{a}-%{nope}' }", "{\"a\":\"x\",\"b\":\"x-%{nope}\"}");
     check("add_field => { 'a' => 'y' }", "{\"a\":[\"x\",\"y\"]}");
     check("add_field => { '[m][k]' => '1' 'n_%{a}' => '2' }",
-          "{\"a\":\"x\",\"m\":{\"k\":\"1\"},\"n_x\":\"2\"}");
+          "{\"a\":\"x\",\"n_x\":\"2\",\"m\":{\"k\":\"1\"}}");
     check("add_field => { 'l' => ['1', '%{a}'] }", "{\"a\":\"x\",\"l\":[\"1\",\"x\"]}");
     check("add_field => { '[@metadata][m]' => '%{a}' }", "{\"a\":\"x\"}+{\"m\":\"x\"}");
     /* What one adds the next one sees. */
