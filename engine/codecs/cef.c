@@ -12,6 +12,7 @@
 #include "engine/base/tz.h"
 #include "engine/plan/codec_kit.h"
 #include "engine/plan/filter_kit.h"
+#include "engine/plan/text_event.h"
 #include "parsers/scan/utf8_scan.h"
 #include "parsers/text/cef_fields.h"
 #include "parsers/text/cef_time.h"
@@ -202,7 +203,7 @@ static uint32_t cef_decode(void *state, const void *cfg_, slice in, struct decod
     const struct cef_cfg *cfg = cfg_;
     if (cfg->delimiter.p != NULL)
         return codec_frames(in, cfg->delimiter, d, message_decode, state, cfg);
-    message_decode(state, cfg, arena_copy(&d->batch->arena, in), d);
+    message_decode(state, cfg, decode_keep(d, in), d);
     return in.n;
 }
 
