@@ -15,7 +15,6 @@
 #include "engine/plan/csv_convert.h"
 #include "engine/plan/filter_kit.h"
 #include "engine/plan/text_event.h"
-#include "parsers/json/json_event.h"
 #include "parsers/text/ruby_inspect.h"
 
 struct csv_codec_cfg {
@@ -74,8 +73,6 @@ static slice column_name(const struct csv_codec_cfg *cfg, const struct csv_codec
 static void row_event(struct csv_codec_state *s, const struct csv_codec_cfg *cfg, slice line,
                       struct batch *b)
 {
-    struct event *ev = batch_add(b);
-    if (ev == NULL) return;
     struct map map = {0};
     map_reserve(&map, &b->arena, s->row.n + 2);
     for (uint32_t i = 0; i < s->row.n; i++) {
@@ -88,16 +85,8 @@ static void row_event(struct csv_codec_state *s, const struct csv_codec_cfg *cfg
             field->nil ? value_nil() : csv_converted(to, field->text, cfg->zone, &b->arena);
         map_put(&map, &b->arena, key_borrow(name), val);
     }
-    if (cfg->target_name.p == NULL) {
-        event_adopt(b, ev, map);
-    } else {
-        struct map *inner = map_new(&b->arena);
-        *inner = map;
-        event_add_version(b, ev);
-        err e = event_put(b, ev, &cfg->target, value_map(inner));
-        (void)e; /* A fresh event has nothing in the way. */
-    }
-    if (cfg->text.keep_original) text_event_original(&cfg->text, b, ev, line);
+    struct event *ev = codec_event(b, cfg->target_name.p == NULL ? NULL : &cfg->target, map);
+    if (ev != NULL && cfg->text.keep_original) text_event_original(&cfg->text, b, ev, line);
 }
 
 static slice first_line(slice text)

@@ -2,6 +2,7 @@
 #include "engine/plan/codec_kit.h"
 
 #include "engine/plan/text_event.h"
+#include "parsers/json/json_event.h"
 #include "parsers/text/utf8_scrub.h"
 
 uint32_t codec_frames(slice in, slice delimiter, struct decode *d,
@@ -34,5 +35,21 @@ struct event *codec_failure(struct batch *b, slice text, slice tag)
 {
     struct event *ev = batch_add(b);
     if (ev != NULL) codec_fail(b, ev, text, tag);
+    return ev;
+}
+
+struct event *codec_event(struct batch *b, const struct fieldref *target, struct map data)
+{
+    struct event *ev = batch_add(b);
+    if (ev == NULL) return NULL;
+    if (target == NULL) {
+        event_adopt(b, ev, data);
+        return ev;
+    }
+    struct map *inner = map_new(&b->arena);
+    *inner = data;
+    event_add_version(b, ev);
+    err e = event_put(b, ev, target, value_map(inner));
+    (void)e; /* A fresh event has nothing in the way; tags take no map and stay away. */
     return ev;
 }

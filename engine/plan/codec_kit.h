@@ -21,4 +21,8 @@ struct event *codec_failure(struct batch *b, slice text, slice tag);
 /* The same in an event that was begun already: it loses all that it has. */
 void codec_fail(struct batch *b, struct event *ev, slice text, slice tag);
 
+/* A new event of decoded data: the data is the event, or with a target (NULL: none) is put there.
+ * NULL when the batch is full. */
+struct event *codec_event(struct batch *b, const struct fieldref *target, struct map data);
+
 #endif
