@@ -14,22 +14,17 @@
 #include "engine/base/assert.h"
 #include "engine/base/log.h"
 #include "engine/base/tz.h"
+#include "engine/plan/csv_convert.h"
 #include "engine/plan/filter_kit.h"
-#include "parsers/text/csv_date.h"
-#include "parsers/text/ruby_number.h"
-#include "parsers/text/unicode_case.h"
 
 /* column1 to column256 are made once; later ones for each event. */
 #define CSV_NAMES_READY 256u
-
-static const char *const conversions[] = {"integer", "float", "date", "date_time", "boolean", NULL};
-enum conversion { TO_INTEGER, TO_FLOAT, TO_DATE, TO_DATE_TIME, TO_BOOLEAN, TO_NOTHING };
 
 struct csv_column {
     struct fieldref ref; /* below the target, if there is one */
     struct key key;      /* when the column is one step below it */
     bool plain, ignored, bad;
-    uint8_t to; /* enum conversion */
+    uint8_t to; /* enum csv_type */
 };
 
 struct csv_columns {
@@ -57,7 +52,6 @@ struct csv_state {
     struct page_pool pool; /* of detected names */
     struct arena names;
     bool detected;
-    struct tz_hint hint;
     struct log_gate gate;
     struct counter failures;
 };
@@ -73,14 +67,6 @@ struct csv_run {
 
 /* ---- columns ------------------------------------------------------------------ */
 
-static uint8_t conversion_of(const struct csv_cfg *cfg, slice name)
-{
-    const struct config_value *to = config_hash_get(cfg->convert, name);
-    for (uint8_t i = 0; to != NULL && conversions[i] != NULL; i++)
-        if (slice_equal(to->text, slice_from_cstr(conversions[i]))) return i;
-    return TO_NOTHING;
-}
-
 static bool is_bracketed(slice name)
 {
     return name.n > 0 && name.p[0] == '[' && name.p[name.n - 1] == ']';
@@ -90,7 +76,7 @@ static bool is_bracketed(slice name)
 static void column_make(struct csv_column *out, const struct csv_cfg *cfg, slice name,
                         struct arena *arena)
 {
-    *out = (struct csv_column){.to = conversion_of(cfg, name)};
+    *out = (struct csv_column){.to = (uint8_t)csv_type_of(cfg->convert, name)};
     bool targeted = cfg->target_name.p != NULL;
     struct fieldref own;
     slice text = name;
@@ -149,44 +135,6 @@ static bool failed(struct csv_run *r, const char *why)
     return false;
 }
 
-/* Text that is neither comes out stripped and in lower case, as the plugin has it. */
-static struct value converted_boolean(slice text, struct arena *arena)
-{
-    slice word = slice_trim(text);
-    char *out = arena_alloc(arena, UNICODE_CASE_BYTES_MAX((size_t)word.n) + 1, 1);
-    word = slice_make(out, unicode_case_write(word, CASE_LOWER, out));
-    if (slice_equal(word, SLICE("true"))) return value_bool(true);
-    if (slice_equal(word, SLICE("false"))) return value_bool(false);
-    return value_string(word);
-}
-
-static struct value converted(struct csv_run *r, enum conversion to, slice text)
-{
-    struct value val = value_string(text);
-    int64_t days, ns;
-    double real;
-    switch (to) {
-    case TO_INTEGER: ruby_kernel_integer(text, &r->batch->arena, &val); break;
-    case TO_FLOAT:
-        if (ruby_float_parse(text, &r->batch->arena, &real)) val = value_float(real);
-        break;
-    case TO_DATE:
-        /* A Date becomes its midnight on this machine's clock. */
-        if (csv_date_parse(text, &days) && days > -100000 && days < 100000) {
-            int64_t local_s = days * 86400;
-            struct tz_local local = tz_local(r->cfg->zone, local_s, &r->state->hint);
-            val = value_time((local_s - local.offset_s) * INT64_C(1000000000));
-        }
-        break;
-    case TO_DATE_TIME:
-        if (csv_date_time_parse(text, &ns)) val = value_time(ns);
-        break;
-    case TO_BOOLEAN: val = converted_boolean(text, &r->batch->arena); break;
-    default: break;
-    }
-    return val;
-}
-
 static bool column_set(struct csv_run *r, const struct csv_column *column, struct value val)
 {
     if (column->bad) return failed(r, "a column's name is no field reference");
@@ -237,9 +185,10 @@ static bool row_set(struct csv_run *r)
         }
         if (column->ignored) continue;
         struct value val = field->nil ? value_nil() : value_string(field->text);
-        if (column->to == TO_BOOLEAN && field->nil)
+        if (column->to == CSV_BOOLEAN && field->nil)
             return failed(r, "an empty column is no boolean");
-        if (column->to != TO_NOTHING && !field->nil) val = converted(r, column->to, field->text);
+        if (column->to != CSV_TEXT && !field->nil)
+            val = csv_converted(column->to, field->text, r->cfg->zone, &r->batch->arena);
         if (!column_set(r, column, val)) return false;
     }
     return true;
@@ -335,23 +284,6 @@ static void csv_stats(const void *state, const void *cfg, struct buf *out)
 
 /* ---- compiling ------------------------------------------------------------------- */
 
-static err compile_conversions(struct csv_cfg *cfg, struct compiler *c)
-{
-    err result = ERR_OK;
-    for (uint32_t i = 0; i < cfg->convert.n; i++) {
-        slice to = cfg->convert.at[i].val.text;
-        bool known = false;
-        for (uint32_t k = 0; conversions[k] != NULL; k++)
-            known = known || slice_equal(to, slice_from_cstr(conversions[k]));
-        if (known) continue;
-        diag_error(c->diag, cfg->convert.at[i].val.pos,
-                   "integer, float, date, date_time or boolean", "Invalid conversion types: %.*s",
-                   SLICE_FMT(to));
-        result = ERR_CONFIG;
-    }
-    return result;
-}
-
 static err compile_columns(struct csv_cfg *cfg, struct compiler *c)
 {
     err result = ERR_OK;
@@ -384,7 +316,7 @@ static err csv_compile(void *config, struct compiler *c)
         return ERR_CONFIG;
     cfg->zone = tz_host();
     if (cfg->autodetect && cfg->column_names.n == 0) c->serial = true;
-    err e = compile_conversions(cfg, c);
+    err e = csv_types_check(cfg->convert, c);
     err e2 = compile_columns(cfg, c);
     return e != ERR_OK ? e : e2;
 }

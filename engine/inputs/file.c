@@ -204,8 +204,9 @@ static err compile_lines(struct file_cfg *cfg, struct compiler *c)
         compile_error(c, "codec", NULL, "the codec %s cannot decode", codec->ops->name);
         return ERR_CONFIG;
     }
-    bool whole = (codec->ops->flags & (CODEC_STREAM_LINE | CODEC_STREAM_JSON_LINES)) != 0;
-    if (stream || (newline && !whole)) return ERR_OK;
+    uint32_t whole = CODEC_STREAM_LINE | CODEC_STREAM_JSON_LINES | CODEC_MESSAGES;
+    if (stream) whole = CODEC_MESSAGES;
+    if (newline && !(codec->ops->flags & whole)) return ERR_OK;
     if (codec->ops->flags & CODEC_GATHERS_LINES) {
         compile_error(c, "delimiter", "a newline", "the codec %s has no other delimiter",
                       codec->ops->name);

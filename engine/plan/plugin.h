@@ -77,7 +77,8 @@ struct decode {
 enum codec_flag {
     CODEC_STREAM_LINE = 1,       /* "plain": tcp and stdin use line instead */
     CODEC_STREAM_JSON_LINES = 2, /* "json": tcp and stdin use json_lines instead */
-    CODEC_GATHERS_LINES = 4 /* a frame is several lines and remembers how far it was looked at */
+    CODEC_GATHERS_LINES = 4, /* a frame is several lines and remembers how far it was looked at */
+    CODEC_MESSAGES = 8       /* what decode() is given is one message: files give it line by line */
 };
 
 struct codec_ops {

@@ -1,0 +1,55 @@
+/* codec_kit.c - frames and failures. */
+#include "engine/plan/codec_kit.h"
+
+#include "engine/plan/text_event.h"
+#include "parsers/json/json_event.h"
+#include "parsers/text/utf8_scrub.h"
+
+uint32_t codec_frames(slice in, slice delimiter, struct decode *d,
+                      void (*take)(void *state, const void *cfg, slice frame, struct decode *d),
+                      void *state, const void *cfg)
+{
+    uint32_t at = 0;
+    while (at < in.n && d->batch->n < d->events_max) {
+        slice rest = slice_from(in, at);
+        int64_t end = slice_find(rest, delimiter);
+        if (end < 0 && !d->end) break;
+        slice frame = slice_part(rest, 0, end < 0 ? rest.n : (uint32_t)end);
+        take(state, cfg, decode_keep(d, frame), d);
+        at += frame.n + (end < 0 ? 0 : delimiter.n);
+    }
+    return at;
+}
+
+void codec_fail(struct batch *b, struct event *ev, slice text, slice tag)
+{
+    ev->data = ev->meta = (struct map){0};
+    ev->time = value_time(b->now_ns);
+    map_put(&ev->data, &b->arena, key_borrow(SLICE("message")),
+            value_string(utf8_scrub(text, &b->arena)));
+    event_add_version(b, ev);
+    if (tag.n > 0) event_tag(b, ev, tag, true);
+}
+
+struct event *codec_failure(struct batch *b, slice text, slice tag)
+{
+    struct event *ev = batch_add(b);
+    if (ev != NULL) codec_fail(b, ev, text, tag);
+    return ev;
+}
+
+struct event *codec_event(struct batch *b, const struct fieldref *target, struct map data)
+{
+    struct event *ev = batch_add(b);
+    if (ev == NULL) return NULL;
+    if (target == NULL) {
+        event_adopt(b, ev, data);
+        return ev;
+    }
+    struct map *inner = map_new(&b->arena);
+    *inner = data;
+    event_add_version(b, ev);
+    err e = event_put(b, ev, target, value_map(inner));
+    (void)e; /* A fresh event has nothing in the way; tags take no map and stay away. */
+    return ev;
+}

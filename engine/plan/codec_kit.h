@@ -1,0 +1,28 @@
+/*
+ * codec_kit.h - small things that several codecs do: frames between delimiters, the event that
+ * shows what could not be decoded.
+ *
+ * Runs on the shard that owns the batch.
+ */
+#ifndef ENGINE_PLAN_CODEC_KIT_H
+#define ENGINE_PLAN_CODEC_KIT_H
+#include "engine/plan/compiler.h"
+
+/* Hands each whole frame of `in` (the last one too when the stream ends, unless it is empty) to
+ * `take` while the batch has room; returns the bytes used. The frame lives as long as the batch
+ * and is followed by JSON_PAD readable bytes. */
+uint32_t codec_frames(slice in, slice delimiter, struct decode *d,
+                      void (*take)(void *state, const void *cfg, slice frame, struct decode *d),
+                      void *state, const void *cfg);
+
+/* A new event with the text in `message`, where bytes that are no UTF-8 become U+FFFD, and the tag
+ * unless it is empty; NULL when the batch is full. */
+struct event *codec_failure(struct batch *b, slice text, slice tag);
+/* The same in an event that was begun already: it loses all that it has. */
+void codec_fail(struct batch *b, struct event *ev, slice text, slice tag);
+
+/* A new event of decoded data: the data is the event, or with a target (NULL: none) is put there.
+ * NULL when the batch is full. */
+struct event *codec_event(struct batch *b, const struct fieldref *target, struct map data);
+
+#endif
