@@ -12,6 +12,7 @@
 #include "engine/filters/geoip_record.h"
 #include "engine/plan/filter_kit.h"
 #include "engine/plan/memo.h"
+#include "engine/plan/subtree.h"
 
 static const char *const standard_types[] = {"City", "ASN", NULL};
 
@@ -37,8 +38,7 @@ struct geoip_state {
 /* What is known about one text. */
 struct geoip_answer {
     bool found;
-    struct value whole; /* shared */
-    struct map parts;   /* the same; its maps are shared */
+    struct subtree tree;
 };
 
 struct geoip_run {
@@ -60,65 +60,26 @@ static const struct geoip_answer *ask(struct geoip_run *r, slice text, uint64_t 
     struct map *map = NULL;
     if (geoip_address_parse(text, &address))
         map = geoip_record(&r->state->question, &address, arena);
-    if (map != NULL && map->n > 0) {
-        struct value whole = value_map(map);
-        answer->found = true;
-        answer->whole = value_share(value_copy(&whole, arena), true, arena);
-        answer->parts = *map;
-        for (uint32_t i = 0; i < map->n; i++) {
-            struct value *v = &map->at[i].val;
-            uint16_t key_flags = v->key_flags;
-            if (v->type == VALUE_MAP) *v = value_share(*v, true, arena);
-            v->key_flags = key_flags;
-        }
-    }
+    answer->found = map != NULL && map->n > 0;
+    if (answer->found) subtree_make(&answer->tree, map, arena);
     memo_put(memo, text, hash, answer);
     return answer;
 }
 
 /* ---- putting ---------------------------------------------------------------------------- */
 
-static bool is_place(const struct member *m)
-{
-    return slice_equal(slice_make(m->key, m->key_n), SLICE("location"));
-}
-
-/* Maps are merged, but a location is one thing. False when a scalar is in a map's way. */
-static bool merge(struct batch *b, struct map *into, const struct map *from)
-{
-    for (uint32_t i = 0; i < from->n; i++) {
-        const struct member *m = &from->at[i];
-        struct member *have = map_find(into, slice_make(m->key, m->key_n), m->hash);
-        struct key key = {{m->key, m->key_n}, m->hash, m->val.key_flags};
-        bool merges =
-            have != NULL && have->val.type != VALUE_NIL && m->val.type == VALUE_MAP && !is_place(m);
-        if (!merges) {
-            struct value val = m->val;
-            if (val.type == VALUE_MAP && !(val.flags & VALUE_SHARED))
-                val = value_copy(&val, &b->arena);
-            map_put(into, &b->arena, key, val);
-            continue;
-        }
-        if (have->val.type != VALUE_MAP) return false;
-        value_resolve(&have->val, &b->arena);
-        if (!merge(b, have->val.u.map, m->val.u.map)) return false;
-    }
-    return true;
-}
-
+/* A failure leaves an empty map where nothing is. */
 static bool put(struct geoip_run *r, const struct geoip_answer *answer)
 {
     const struct fieldref *target = &r->cfg->target;
-    if (target->root == FIELD_META && target->depth == 0)
-        return answer->found && merge(r->batch, &r->ev->meta, &answer->parts);
+    if (answer->found)
+        return subtree_put(&answer->tree, r->batch, r->ev, target, SLICE("location"));
+    if (target->root == FIELD_META && target->depth == 0) return false;
     struct value *v = event_get(r->batch, r->ev, target);
-    if (v == NULL || v->type == VALUE_NIL) {
-        struct value whole = answer->whole;
-        if (!answer->found) whole = value_map(map_new(&r->batch->arena));
-        return event_put(r->batch, r->ev, target, whole) == ERR_OK && answer->found;
-    }
-    if (!answer->found || v->type != VALUE_MAP) return false;
-    return merge(r->batch, v->u.map, &answer->parts);
+    if (v != NULL && v->type != VALUE_NIL) return false;
+    err e = event_put(r->batch, r->ev, target, value_map(map_new(&r->batch->arena)));
+    (void)e; /* the tag says it, too */
+    return false;
 }
 
 static bool is_blank(slice text)
