@@ -64,7 +64,11 @@ static const char config[] =
     " metrics { meter => ['%{x}'] timer => { 't' => '%{n}' } }"
     " elapsed { start_tag => 's' end_tag => 'e' unique_id_field => 'x' new_event_on_match => true }"
     " split { field => 'l' target => 'one' } truncate { length_bytes => 9 }"
-    " json_encode { source => 'z' } }";
+    " json_encode { source => 'z' }"
+    " geoip { source => 'ip' target => 'source' database => 'tests/spec/geoip/city.mmdb' }"
+    " useragent { source => 'message' } useragent { source => 'ip' target => 'b' ecs_compatibility "
+    "=> disabled }"
+    " geoip { source => 'message' target => 'a' database => 'tests/spec/geoip/enterprise.mmdb' } }";
 
 static struct plan *plan;
 static struct plan_state *state;
