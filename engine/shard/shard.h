@@ -39,7 +39,7 @@ struct shard {
     struct worker *worker[SHARD_WORKERS_MAX];
     uint32_t worker_n;
     uint64_t workers_made;
-    struct ruby_worker *ruby; /* the script process of its filters, while there are any */
+    struct ruby_worker *ruby;        /* the script process of its filters, while there are any */
     _Atomic uint64_t lane_bytes_max; /* in flight per lane; the control thread's share-out */
     uint32_t index;
     int64_t now_mono_ns; /* read once a step */
