@@ -348,6 +348,7 @@ uint32_t time_format_write(const struct time_format *format, int64_t ns, const s
 void time_format_add(const struct time_format *format, int64_t ns, const struct tz *zone,
                      struct buf *out)
 {
+    if (format->bytes_max == 0) return; /* an empty pattern; `out` may have no memory yet */
     buf_room(out, format->bytes_max);
     out->n += time_format_write(format, ns, zone, buf_end(out));
 }
