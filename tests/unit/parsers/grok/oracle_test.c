@@ -296,8 +296,8 @@ static void test_random_utf8(void **state)
 /* ---- library patterns on lines that nearly match ------------------------------------------- */
 
 static const char *const seeds[] = {
-    "127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] \"GET /a.gif?x=1 HTTP/1.0\" 200 2326 "
-    "\"http://www.example.com/\" \"Mozilla/4.08 (\\\"q\\\")\"",
+    ("127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] \"GET /a.gif?x=1 HTTP/1.0\" 200 2326 "
+     "\"http://www.example.com/\" \"Mozilla/4.08 (\\\"q\\\")\""),
     "2001:db8::1 a b [1/May/99:03:05:06.5 +0100] \"POST x y z\" 404 - \"-\" 'x'",
     "Mar  9 04:05:06 web-1.example sshd[42]: hi there",
     "2024-05-06T07:08:09.123Z INFO 1.2.3.4 -> 5.6.7.890 took 3.5ms",
