@@ -1,6 +1,8 @@
 /* edn.c - a recursive reader over one text. */
 #include "parsers/text/edn.h"
 
+#include <math.h>
+
 #include "engine/base/number.h"
 #include "engine/base/tz.h"
 #include "engine/base/utf8.h"
@@ -166,7 +168,7 @@ static bool number_read(slice token, struct arena *arena, struct value *out)
     if (rest.p[rest.n - 1] == 'M') token.n--;
     double real;
     if (token.p[0] == '+') token = slice_from(token, 1);
-    if (!number_f64_parse(token, &real)) return false;
+    if (!number_f64_parse(token, &real) || !isfinite(real)) return false;
     *out = value_float(real);
     return true;
 }

@@ -45,7 +45,8 @@ static void test_failures(void **unused)
                                       "{: 1}",
                                       "{:a #inst \"no\"}",
                                       "{:a \\ud80}",
-                                      "{:a -}"};
+                                      "{:a -}",
+                                      "{:a 1e999}"};
     struct codec_rig r;
     codec_rig_init(&r, "edn", "disabled");
     for (uint32_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
