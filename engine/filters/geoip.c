@@ -59,7 +59,7 @@ static const struct geoip_answer *ask(struct geoip_run *r, slice text, uint64_t 
     *answer = (struct geoip_answer){0};
     struct map *map = NULL;
     if (geoip_address_parse(text, &address))
-        map = geoip_record(&r->state->question, &address, arena);
+        map = geoip_record(&r->state->question, &address, &r->batch->arena);
     answer->found = map != NULL && map->n > 0;
     if (answer->found) subtree_make(&answer->tree, map, arena);
     memo_put(memo, text, hash, answer);

@@ -157,14 +157,14 @@ static const struct useragent_answer *find_out(struct useragent_state *s,
                                                const struct useragent_cfg *cfg, struct batch *b,
                                                slice text, uint64_t hash)
 {
-    struct arena *arena = memo_arena(&s->memo, b, text);
-    struct making m = {cfg, arena, map_new(arena), map_new(arena)};
+    struct arena *arena = memo_arena(&s->memo, b, text), *scratch = &b->arena;
+    struct making m = {cfg, scratch, map_new(scratch), map_new(scratch)};
     struct useragent_answer *answer = arena_alloc(arena, sizeof(*answer), 16);
     struct agent agent;
-    agent_parse(cfg->rules, s->scratch, text, arena, &agent);
-    slice version = browser_version(arena, text, &agent.browser);
-    slice os_version = system_version(arena, &agent.system), os_full = agent.system.family;
-    if (os_version.p != NULL) os_full = join(arena, os_full, SLICE(" "), os_version);
+    agent_parse(cfg->rules, s->scratch, text, scratch, &agent);
+    slice version = browser_version(scratch, text, &agent.browser);
+    slice os_version = system_version(scratch, &agent.system), os_full = agent.system.family;
+    if (os_version.p != NULL) os_full = join(scratch, os_full, SLICE(" "), os_version);
     (cfg->ecs ? fields_ecs : fields_legacy)(&m, &agent, version, os_version, os_full);
     subtree_make(&answer->fields, m.fields, arena);
     answer->has_versions = m.versions->n > 0;

@@ -14,8 +14,8 @@ struct subtree {
     struct map parts;   /* the same; its maps are shared */
 };
 
-/* Takes the map over. */
-void subtree_make(struct subtree *tree, struct map *map, struct arena *arena);
+/* Copies the map: at most MAP_SCAN_MAX members in each, no lists. */
+void subtree_make(struct subtree *tree, const struct map *map, struct arena *arena);
 /* target NULL: the event itself. `undivided` names maps that replace what is there instead of
  * being merged into it. False, perhaps after a part was put, when a scalar is in the way. */
 bool subtree_put(const struct subtree *tree, struct batch *b, struct event *ev,

@@ -65,6 +65,7 @@ static const char config[] =
     " elapsed { start_tag => 's' end_tag => 'e' unique_id_field => 'x' new_event_on_match => true }"
     " split { field => 'l' target => 'one' } truncate { length_bytes => 9 }"
     " json_encode { source => 'z' }"
+    " xml { source => 'message' target => 'b' xpath => { '//a' => 'c' } }"
     " geoip { source => 'ip' target => 'source' database => 'tests/spec/geoip/city.mmdb' }"
     " useragent { source => 'message' } useragent { source => 'ip' target => 'b' ecs_compatibility "
     "=> disabled }"
