@@ -4,7 +4,9 @@
  * Maps are kept per task id in the shard's script process (ruby_worker.h, ruby/aggregate.rb). All
  * events are seen together, so the pipeline runs on one shard. Maps whose time is over can become
  * events; they are looked at every five seconds, as the plugin does. If the process dies, its maps
- * are lost. State: the filter's number in the process, ticks.
+ * are lost. Two filters of a pipeline may work on the same map: then batches are of one event, so
+ * that the events of a task come to them in order. State: the filter's number in the process,
+ * ticks.
  */
 #include "engine/filters/ruby_filter.h"
 
@@ -152,7 +154,7 @@ const struct filter_ops filter_aggregate = {
     .name = "aggregate",
     .doc =
         "Collects what several events of one task say, with Ruby code. Needs the program `ruby`.",
-    .flags = FILTER_SERIAL,
+    .flags = FILTER_SERIAL | FILTER_STATE_SHARED,
     .settings = aggregate_settings,
     .cfg_size = sizeof(struct aggregate_cfg),
     .state_size = sizeof(struct aggregate_state),

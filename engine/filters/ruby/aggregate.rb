@@ -174,9 +174,9 @@ module LogStash
 
       def run_code(event, task, &block)
         @code.call(event, task.map, task, &block)
-        @matched = true
+        @outcome |= MATCHED
       rescue StandardError, ScriptError => e
-        @failed = true
+        @outcome |= FAILED
         report("Aggregate exception occurred: #{e.message}", e)
         event.tag("_aggregateexception")
       end
