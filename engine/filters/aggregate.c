@@ -76,6 +76,8 @@ static void define_seconds(struct compiler *c, struct buf *out, const char *name
 
 static void define_options(const struct aggregate_cfg *cfg, struct compiler *c, struct buf *out)
 {
+    /* Tells the filters of this plan from those of the one before a reload. */
+    buf_printf(out, ",\"generation\":%llu", (unsigned long long)(uintptr_t)c->arena);
     ruby_define_text(out, "task_id", cfg->task_id);
     ruby_define_text(out, "code", cfg->code);
     ruby_define_text(out, "map_action", slice_from_cstr(actions[cfg->action]));

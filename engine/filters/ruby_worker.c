@@ -93,15 +93,17 @@ static int driver_open(void)
     return fd_high(fd);
 }
 
-/* The environment without what would make Ruby another one. */
+/* The environment without what would make Ruby another one, and with its compiler where that is
+ * ready for use: versions before 3.2 do not know the name. */
 static char **environment(void)
 {
     uint32_t n = 0, k = 0;
     while (environ[n] != NULL) n++;
-    char **env = calloc(n + 1, sizeof(*env));
+    char **env = calloc(n + 2, sizeof(*env));
     ASSERT(env != NULL);
     for (uint32_t i = 0; i < n; i++)
         if (!slice_starts(slice_from_cstr(environ[i]), SLICE("RUBYOPT="))) env[k++] = environ[i];
+    env[k] = (char *)(uintptr_t) "RUBY_YJIT_ENABLE=1";
     return env;
 }
 
