@@ -45,19 +45,25 @@ module LogStash
           @pending = false
         end
 
-        # Maps are read when the first event comes: those of before a reload are written by then.
         def path=(path)
           @path = path
           @pending = true
         end
 
+        # At the first event. The filters before a reload are still there then, and have seen their
+        # last event: their maps are taken over without the file.
         def load(logger)
           return unless @pending
           @pending = false
-          return unless File.exist?(@path)
-          @tasks.merge!(Marshal.load(File.binread(@path)))
-          File.delete(@path)
-          logger.info("Aggregate maps loaded from : #{@path}")
+          before = Aggregate.pipelines.each_value.find { |other| other.path == @path && other != self }
+          if before
+            @tasks.merge!(before.tasks)
+            before.tasks.each_key { |pattern| before.tasks[pattern] = {} }
+          elsif File.exist?(@path)
+            @tasks.merge!(Marshal.load(File.binread(@path)))
+            File.delete(@path)
+            logger.info("Aggregate maps loaded from : #{@path}")
+          end
         end
 
         def store(logger)
