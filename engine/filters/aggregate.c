@@ -4,7 +4,9 @@
  * Maps are kept per task id in the shard's script process (ruby_worker.h, ruby/aggregate.rb). All
  * events are seen together, so the pipeline runs on one shard. Maps whose time is over can become
  * events; they are looked at every five seconds, as the plugin does. If the process dies, its maps
- * are lost. State: the filter's number in the process, ticks.
+ * are lost. Two filters of a pipeline may work on the same map: then batches are of one event, so
+ * that the events of a task come to them in order. State: the filter's number in the process,
+ * ticks.
  */
 #include "engine/filters/ruby_filter.h"
 
@@ -74,6 +76,8 @@ static void define_seconds(struct compiler *c, struct buf *out, const char *name
 
 static void define_options(const struct aggregate_cfg *cfg, struct compiler *c, struct buf *out)
 {
+    /* Tells the filters of this plan from those of the one before a reload. */
+    buf_printf(out, ",\"generation\":%llu", (unsigned long long)(uintptr_t)c->arena);
     ruby_define_text(out, "task_id", cfg->task_id);
     ruby_define_text(out, "code", cfg->code);
     ruby_define_text(out, "map_action", slice_from_cstr(actions[cfg->action]));
@@ -152,7 +156,7 @@ const struct filter_ops filter_aggregate = {
     .name = "aggregate",
     .doc =
         "Collects what several events of one task say, with Ruby code. Needs the program `ruby`.",
-    .flags = FILTER_SERIAL,
+    .flags = FILTER_SERIAL | FILTER_STATE_SHARED,
     .settings = aggregate_settings,
     .cfg_size = sizeof(struct aggregate_cfg),
     .state_size = sizeof(struct aggregate_state),

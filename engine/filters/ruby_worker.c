@@ -27,7 +27,7 @@ enum child_fd { CHILD_SOCKET = 3, CHILD_REQUESTS, CHILD_ANSWERS, CHILD_DRIVER, C
 
 struct note { /* in both directions */
     uint32_t op_or_status, filter;
-    uint64_t bytes;
+    uint64_t bytes, serial; /* an answer has the serial of its request */
 };
 
 struct definition {
@@ -42,6 +42,7 @@ struct ruby_worker {
     uint32_t filter_n, filter_cap, users;
     struct ruby_worker **holder;
     struct script_request request;
+    uint64_t serial;
     struct ruby_worker_counters counters;
     struct log_gate gate;
     struct page_pool pool;
@@ -92,15 +93,17 @@ static int driver_open(void)
     return fd_high(fd);
 }
 
-/* The environment without what would make Ruby another one. */
+/* The environment without what would make Ruby another one, and with its compiler where that is
+ * ready for use: versions before 3.2 do not know the name. */
 static char **environment(void)
 {
     uint32_t n = 0, k = 0;
     while (environ[n] != NULL) n++;
-    char **env = calloc(n + 1, sizeof(*env));
+    char **env = calloc(n + 2, sizeof(*env));
     ASSERT(env != NULL);
     for (uint32_t i = 0; i < n; i++)
         if (!slice_starts(slice_from_cstr(environ[i]), SLICE("RUBYOPT="))) env[k++] = environ[i];
+    env[k] = (char *)(uintptr_t) "RUBY_YJIT_ENABLE=1";
     return env;
 }
 
@@ -225,11 +228,13 @@ static err exchange(struct ruby_worker *w, struct note message, slice request, i
                     struct arena *arena, slice *reply)
 {
     message.bytes = request.n;
+    message.serial = ++w->serial;
     if (!file_write(w->requests, request)) return ERR_CLOSED;
     ssize_t sent = send(w->socket, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent != (ssize_t)sizeof(message)) return ERR_CLOSED;
     err e = answer_wait(w, wait_ns, &message);
     if (e != ERR_OK) return e;
+    if (message.serial != w->serial) return ERR_FRAME;
     if (message.bytes > (uint64_t)RUBY_REPLY_BYTES_MAX * 2) return ERR_LIMIT;
     uint32_t n = (uint32_t)message.bytes;
     char *bytes = arena_alloc(arena, (size_t)n + 1, 1);
@@ -249,7 +254,9 @@ static void lost(struct ruby_worker *w, err e, int64_t wait_ns)
                   (long long)(wait_ns / NS_PER_MS));
     else
         log_error("filters.ruby", "the script process %s; it is started again",
-                  e == ERR_LIMIT ? "gave too long an answer" : "has ended");
+                  e == ERR_LIMIT   ? "gave too long an answer"
+                  : e == ERR_FRAME ? "answered what was not asked"
+                                   : "has ended");
 }
 
 static err add_one(struct ruby_worker *w, uint32_t id, enum ruby_op op, struct buf *why)

@@ -40,8 +40,9 @@ err ruby_worker_add(struct ruby_worker *w, slice definition, uint32_t *id,
                     struct buf *why) MUST_USE;
 void ruby_worker_remove(struct ruby_worker *w, uint32_t id);
 /* Sends a request to filter `id` and waits for the answer, which lies in `arena`. ERR_CLOSED: the
- * process died, ERR_BUSY: it took too long, ERR_LIMIT: the answer is too long, ERR_CONFIG: it
- * answered with an error, which was logged. The process is gone after the first three. */
+ * process died, ERR_BUSY: it took too long, ERR_LIMIT: the answer is too long, ERR_FRAME:
+ * it answered something else, ERR_CONFIG: it answered with an error, which was logged. Only after
+ * the last is there still a process. */
 err ruby_worker_call(struct ruby_worker *w, enum ruby_op op, uint32_t id, slice request,
                      int64_t wait_ns, struct arena *arena, slice *reply) MUST_USE;
 /* Ends the process: its answer was nonsense. */

@@ -274,6 +274,9 @@ static err compile_filter(struct compiler *c, struct plan *plan, const struct as
     compiler_leave(c, outer);
     f->state_at = state_place(plan, ops->state_size);
     if ((ops->flags & FILTER_SERIAL) || c->serial) plan->serial = true;
+    if ((ops->flags & FILTER_STATE_SHARED) && ++plan->state_shared_n > 1)
+        plan->singly =
+            !slice_equal(process_settings_text(c->settings, "pipeline.ordered"), SLICE("false"));
     plan->node[plan->node_n++] = (struct plan_node){.kind = NODE_FILTER, .index = plan->filter_n++};
     return e;
 }

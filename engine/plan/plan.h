@@ -74,6 +74,8 @@ struct plan {
     uint32_t codec_n;
     size_t state_bytes;
     bool serial; /* some filter keeps state across all events: one shard only */
+    bool singly; /* batches are of one event: see FILTER_STATE_SHARED */
+    uint32_t state_shared_n;
     bool ecs;
     const char *pipeline_id;
     const struct process_settings *settings;

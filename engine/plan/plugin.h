@@ -29,9 +29,12 @@ struct worker;
 enum applied { APPLIED, APPLY_PARKED };
 
 enum filter_flag {
-    FILTER_SERIAL = 1,        /* keeps state across all events: its pipeline runs on one shard */
-    FILTER_WAITS = 2,         /* may answer APPLY_PARKED */
-    FILTER_TICK_DECORATES = 4 /* its common options apply to the events its tick() makes, too */
+    FILTER_SERIAL = 1,         /* keeps state across all events: its pipeline runs on one shard */
+    FILTER_WAITS = 2,          /* may answer APPLY_PARKED */
+    FILTER_TICK_DECORATES = 4, /* its common options apply to the events its tick() makes, too */
+    /* Filters of this kind see each other's state: where a pipeline has two of them, an event
+     * passes all filters before the next one begins, as in Logstash with one worker. */
+    FILTER_STATE_SHARED = 8
 };
 
 struct filter_ops {

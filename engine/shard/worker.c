@@ -43,6 +43,7 @@ static void start_ticking(struct worker *w)
 
 static uint32_t batch_events(const struct plan *plan)
 {
+    if (plan->singly) return 1;
     /* Logstash's 125 is its own default, not a wish of the user's. */
     if (!process_settings_given(plan->settings, "pipeline.batch.size")) return WORKER_BATCH_EVENTS;
     int64_t n = process_settings_int(plan->settings, "pipeline.batch.size");

@@ -211,14 +211,17 @@ err script_reply_event(struct script_reply *r, struct batch *b, uint32_t index, 
         event_copy(b, &after, &b->event[index]);
     if ((byte & SCRIPT_CHANGED) && !changes(r, b, &after)) e = ERR_FRAME;
     if (e == ERR_OK && (byte & SCRIPT_CHILDREN)) e = children(r, b, index);
-    /* After an error, too: the maps may have been changed where they lie. */
+    /* Nonsense: the event stays. Its maps may have been changed where they lie, so that their
+     * numbers of members are taken over all the same. */
+    if (e != ERR_OK && (byte & (SCRIPT_FRESH | SCRIPT_CHILDREN))) return e;
     struct event *ev = &b->event[index];
     ev->data = after.data;
     ev->meta = after.meta;
     ev->time = after.time;
+    if (e != ERR_OK) return e;
     if (byte & SCRIPT_CANCELLED) event_cancel(b, ev);
     if (byte & SCRIPT_FAILED) r->failed_n++;
-    return e;
+    return ERR_OK;
 }
 
 err script_reply_made(struct script_reply *r, struct batch *b)

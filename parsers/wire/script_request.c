@@ -5,7 +5,6 @@
 
 #include "engine/base/assert.h"
 
-#define HEAD_BYTES 8u
 #define SLOTS_FIRST 256u
 
 static void add_u32(struct buf *out, uint32_t n)
@@ -143,30 +142,52 @@ void script_request_begin(struct script_request *r, struct arena *arena)
 {
     if (r->name_n > SCRIPT_NAMES_MAX) script_request_forget(r);
     r->arena = arena;
-    r->out.n = r->offsets.n = r->shapes.n = r->fresh.n = 0;
+    r->out.n = r->places.n = r->kinds.n = r->shapes.n = r->fresh.n = 0;
     r->fresh_n = r->shape_n = r->shape_at = r->event_n = 0;
     add_u32(&r->out, 0);
     add_u32(&r->out, 0);
 }
 
+#define SHORT_BITS 58
+
+/* The field's entry in the event's table; what does not fit there goes behind it. */
+static int64_t add_field(struct script_request *r, struct value v)
+{
+    if (v.flags & (VALUE_ESCAPED | VALUE_RAW)) value_resolve(&v, r->arena);
+    int64_t place = (int64_t)r->out.n;
+    switch ((enum value_type)v.type) {
+    case VALUE_NIL: return SCRIPT_NIL;
+    case VALUE_BOOL: return v.u.yes ? SCRIPT_TRUE : SCRIPT_FALSE;
+    case VALUE_STRING:
+        buf_add_slice(&r->out, value_slice(&v));
+        return (int64_t)v.n << 32 | place << 4 | SCRIPT_TEXT;
+    case VALUE_INT:
+        if (v.u.num >= -(1ll << (SHORT_BITS - 1)) && v.u.num < 1ll << (SHORT_BITS - 1))
+            return v.u.num * 16 + SCRIPT_SHORT;
+        break;
+    default: break;
+    }
+    add_value(r, v);
+    return place << 4 | (unsigned char)r->out.data[place];
+}
+
 err script_request_add(struct script_request *r, const struct event *ev)
 {
     if (r->out.n + r->shapes.n + r->fresh.n > SCRIPT_REQUEST_BYTES_MAX / 2) return ERR_LIMIT;
-    add_u32(&r->offsets, (uint32_t)r->out.n);
-    int64_t time_ns = ev->time.type == VALUE_TIME ? ev->time.u.time_ns : 0;
-    buf_add(&r->out, &time_ns, sizeof(time_ns));
-    add_u32(&r->out, ev->time.type == VALUE_TIME);
-    add_u32(&r->out, event_shape(r, ev));
-    uint32_t at = (uint32_t)r->out.n;
-    size_t places = ((size_t)ev->data.n + ev->meta.n) * sizeof(uint32_t);
-    buf_room(&r->out, places);
-    r->out.n += places;
+    add_u32(&r->places, (uint32_t)r->out.n);
+    add_u32(&r->kinds, event_shape(r, ev));
+    bool timed = ev->time.type == VALUE_TIME;
+    const int64_t head[] = {timed ? ev->time.u.time_ns : 0, timed};
+    buf_add(&r->out, head, sizeof(head));
+    size_t at = r->out.n, table = ((size_t)ev->data.n + ev->meta.n) * sizeof(int64_t);
+    buf_room(&r->out, table);
+    r->out.n += table;
     const struct map *const maps[] = {&ev->data, &ev->meta};
     for (uint32_t k = 0; k < 2; k++)
-        for (uint32_t i = 0; i < maps[k]->n; i++, at += 4) {
-            put_u32(&r->out, at, (uint32_t)r->out.n);
-            add_value(r, maps[k]->at[i].val);
+        for (uint32_t i = 0; i < maps[k]->n; i++, at += sizeof(int64_t)) {
+            int64_t entry = add_field(r, maps[k]->at[i].val);
             if (r->out.n > SCRIPT_REQUEST_BYTES_MAX) return ERR_LIMIT;
+            memcpy(r->out.data + at, &entry, sizeof(entry));
         }
     r->event_n++;
     return ERR_OK;
@@ -179,7 +200,8 @@ slice script_request_end(struct script_request *r)
     add_u32(&r->out, r->forget);
     add_u32(&r->out, r->fresh_n);
     buf_add_slice(&r->out, buf_slice(&r->fresh));
-    buf_add_slice(&r->out, buf_slice(&r->offsets));
+    buf_add_slice(&r->out, buf_slice(&r->places));
+    buf_add_slice(&r->out, buf_slice(&r->kinds));
     add_u32(&r->out, r->shape_n);
     buf_add_slice(&r->out, buf_slice(&r->shapes));
     r->forget = false;
@@ -189,7 +211,8 @@ slice script_request_end(struct script_request *r)
 void script_request_fini(struct script_request *r)
 {
     buf_fini(&r->out);
-    buf_fini(&r->offsets);
+    buf_fini(&r->places);
+    buf_fini(&r->kinds);
     buf_fini(&r->shapes);
     buf_fini(&r->fresh);
     buf_fini(&r->names);

@@ -3,11 +3,13 @@
  *
  * Little endian, no alignment:
  *   u32 where the tail begins, u32 number of events, the events, the tail.
- *   event: i64 @timestamp in ns, u32 0 when it has none, u32 shape, u32 per field of the shape:
- *          where its value is; the values.
+ *   event: i64 @timestamp in ns, i64 0 when it has none, i64 per field of the shape, what its bytes
+ *          need. A field: its type in 4 bits; above them for text the place in 28 and the length in
+ *          28 bits, for an integer of at most 58 bits (SCRIPT_SHORT) the number, for others the
+ *          place of a value.
  *   tail:  u32 1 to forget all names, u32 number of new names, each u32 bytes and text;
- *          u32 per event: where it is; u32 number of shapes, each u32 number of fields, u32 number
- *          of metadata fields, u32 per field: its name's number.
+ *          u32 per event: where it is; u32 per event: its shape; u32 number of shapes, each u32
+ *          number of fields, u32 number of metadata fields, u32 per field: its name's number.
  *   value: u8 type, then 3: i64, 4: double, 5 (exact number) and 6 (text): u32 bytes and text,
  *          7: i64 ns, 8 (list): u32 n and values, 9 (map): u32 n and pairs of u32 name and value;
  *          0 is null, 1 false, 2 true.
@@ -28,11 +30,12 @@ enum script_type {
     SCRIPT_TEXT,
     SCRIPT_TIME,
     SCRIPT_LIST,
-    SCRIPT_MAP
+    SCRIPT_MAP,
+    SCRIPT_SHORT
 };
 
-/* A request never gets longer: places are 32 bits. */
-#define SCRIPT_REQUEST_BYTES_MAX (256u * 1024 * 1024)
+/* A request never gets longer: places and lengths are 28 bits. */
+#define SCRIPT_REQUEST_BYTES_MAX (1u << 28)
 /* Names are forgotten when there are more: attackers choose them. */
 #define SCRIPT_NAMES_MAX 8192u
 
@@ -41,8 +44,8 @@ struct script_name {
 };
 
 struct script_request {
-    struct buf out, offsets, shapes, fresh; /* fresh: the names that are new in this batch */
-    struct buf names;                       /* text of all */
+    struct buf out, places, kinds, shapes, fresh; /* fresh: new names; kinds: events' shapes */
+    struct buf names;                             /* text of all */
     struct script_name *slot;
     uint32_t mask, name_n, fresh_n;
     uint32_t shape_n, shape_at; /* the last shape made: most events have it */

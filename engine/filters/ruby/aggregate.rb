@@ -29,15 +29,48 @@ module LogStash
         end
       end
 
-      # What the aggregate filters of a pipeline have in common.
+      # What the aggregate filters of a running pipeline have in common. While a configuration is
+      # reloaded, the old ones are there beside the new ones: each have their own.
       class Shared
         attr_reader :tasks, :owners, :flushed
-        attr_accessor :default_timeout, :path_owner
+        attr_reader :path
+        attr_accessor :default_timeout, :members
 
         def initialize
+          @members = 0
           @tasks = {}   # task_id pattern => { task id => Task }
           @owners = {}  # task_id pattern => the filter that has the timeout options
           @flushed = {} # task_id pattern => when timeouts were last looked at
+          @path = nil
+          @pending = false
+        end
+
+        def path=(path)
+          @path = path
+          @pending = true
+        end
+
+        # At the first event. The filters before a reload are still there then, and have seen their
+        # last event: their maps are taken over without the file.
+        def load(logger)
+          return unless @pending
+          @pending = false
+          before = Aggregate.pipelines.each_value.find { |other| other.path == @path && other != self }
+          if before
+            @tasks.merge!(before.tasks)
+            before.tasks.each_key { |pattern| before.tasks[pattern] = {} }
+          elsif File.exist?(@path)
+            @tasks.merge!(Marshal.load(File.binread(@path)))
+            File.delete(@path)
+            logger.info("Aggregate maps loaded from : #{@path}")
+          end
+        end
+
+        def store(logger)
+          kept = @tasks.reject { |_pattern, tasks| tasks.empty? }
+          return if kept.empty?
+          File.binwrite(@path, Marshal.dump(kept))
+          logger.info("Aggregate maps stored to : #{@path}")
         end
       end
 
@@ -78,13 +111,19 @@ module LogStash
         @code, @timeout_code = Aggregate.texts(definition).map do |text, name|
           eval(text, binding, "(aggregate filter #{name})", 0)
         end
-        @shared = Aggregate.pipelines[definition["pipeline"]] ||= Shared.new
+        @key = definition.values_at("pipeline", "generation")
+        @shared = Aggregate.pipelines[@key] ||= Shared.new
+        @shared.members += 1
         join
+      rescue ConfigurationError
+        leave
+        raise
       end
 
       def filter(event, &block)
         id = event.sprintf(@pattern)
         return if id == @pattern
+        @shared.load(@logger)
         tasks = @shared.tasks[@pattern]
         fresh = @time_field ? expired_by(event, tasks, id) : nil
         task = tasks[id]
@@ -105,6 +144,7 @@ module LogStash
 
       # About every five seconds, and at the end: the events of maps whose time is over.
       def tick(last)
+        @shared.load(@logger)
         owner = adopt_pattern
         tasks = @shared.tasks[@pattern]
         return [] unless owner.equal?(self) && !tasks.nil?
@@ -118,17 +158,17 @@ module LogStash
       end
 
       def close
-        path = @config["aggregate_maps_path"]
-        @shared.owners.delete(@pattern) if @shared.owners[@pattern].equal?(self)
-        if path
-          kept = @shared.tasks.reject { |_pattern, tasks| tasks.empty? }
-          File.binwrite(path, Marshal.dump(kept)) unless kept.empty?
-          @logger.info("Aggregate maps stored to : #{path}") unless kept.empty?
-        end
-        Aggregate.pipelines.delete(@config["pipeline"]) if path || @shared.owners.empty?
+        @shared.store(@logger) if @config["aggregate_maps_path"]
+        leave
       end
 
       private
+
+      def leave
+        @shared.owners.delete(@pattern) if @shared.owners[@pattern].equal?(self)
+        @shared.members -= 1
+        Aggregate.pipelines.delete(@key) if @shared.members == 0
+      end
 
       def join
         timed = TIMEOUT_OPTIONS.any? { |name| option?(@config[name]) }
@@ -145,26 +185,18 @@ module LogStash
           raise ConfigurationError, "Aggregate plugin: For task_id pattern #{@pattern}, inactivity_timeout " \
                                     "must be lower than timeout"
         end
-        load_maps
+        if @config["aggregate_maps_path"]
+          if @shared.path
+            raise ConfigurationError, "Aggregate plugin: Option 'aggregate_maps_path' must be set on only " \
+                                      "one aggregate filter"
+          end
+          @shared.path = @config["aggregate_maps_path"]
+        end
         @shared.tasks[@pattern] ||= {}
       end
 
       def option?(value)
         value && value != []
-      end
-
-      def load_maps
-        path = @config["aggregate_maps_path"]
-        return if path.nil?
-        if @shared.path_owner
-          raise ConfigurationError, "Aggregate plugin: Option 'aggregate_maps_path' must be set on only " \
-                                    "one aggregate filter"
-        end
-        @shared.path_owner = self
-        return unless File.exist?(path)
-        @shared.tasks.merge!(Marshal.load(File.binread(path)))
-        File.delete(path)
-        @logger.info("Aggregate maps loaded from : #{path}")
       end
 
       def now_for(event)
@@ -174,9 +206,9 @@ module LogStash
 
       def run_code(event, task, &block)
         @code.call(event, task.map, task, &block)
-        @matched = true
+        @outcome |= MATCHED
       rescue StandardError, ScriptError => e
-        @failed = true
+        @outcome |= FAILED
         report("Aggregate exception occurred: #{e.message}", e)
         event.tag("_aggregateexception")
       end

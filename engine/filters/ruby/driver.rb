@@ -1,14 +1,15 @@
 # driver.rb - the loop of a script process: one request, one answer.
 #
 # Descriptor 3 is the shard's socket, 4 and 5 are memory files for requests and answers. A message
-# on the socket is 16 bytes: what to do (or the outcome), which filter, how many bytes the file has.
+# on the socket is 24 bytes: what to do (or the outcome), which filter, how many bytes the file has,
+# a serial number.
 
 module Spate
   module Driver
     ADD, RUN, TICK, REMOVE, CHECK = 1, 2, 3, 4, 5
     REPLY_BYTES_MAX = Integer(ARGV[0] || 64 << 20)
     KINDS = { "ruby" => LogStash::Filters::Ruby, "aggregate" => LogStash::Filters::Aggregate }.freeze
-    CHANGED, CANCELLED, MATCHED, CHILDREN, FRESH, FAILED = 1, 2, 4, 8, 16, 32
+    CHANGED, CANCELLED, CHILDREN, FRESH, FAILED = 1, 2, 8, 16, 32
 
     class Loop
       def initialize
@@ -20,11 +21,11 @@ module Spate
       end
 
       def run
-        while (head = @socket.read(16))
-          op, id, n = head.unpack("L<L<Q<")
+        while (head = @socket.read(24))
+          op, id, n, serial = head.unpack("L<2Q<2")
           status, out = answer(op, id, @requests.pread(n, 0))
           @answers.pwrite(out, 0)
-          @socket.syswrite([status, id, out.bytesize].pack("L<L<Q<"))
+          @socket.syswrite([status, id, out.bytesize, serial].pack("L<2Q<2"))
         end
       end
 
@@ -54,24 +55,25 @@ module Spate
 
       def batch(filter, batch)
         out = String.new(capacity: 64 << 10, encoding: Encoding::BINARY)
-        batch.size.times do |i|
-          event = LogStash::Event.at(batch, batch.place(i))
-          made, matched, failed = filter.run(event)
+        i = -1
+        n = batch.size
+        while (i += 1) < n
+          event = LogStash::Event.at(batch, i)
+          filter.run(event)
           from = out.bytesize
           begin
-            outcome(out, event, made, (matched ? MATCHED : 0) | (failed ? FAILED : 0))
+            outcome(out, event, filter.made, filter.outcome)
             raise RangeError, "more than #{REPLY_BYTES_MAX} bytes" if out.bytesize > REPLY_BYTES_MAX
           rescue Exception => e
-            give_up(filter, out, from, batch.place(i), batch, e)
+            out.slice!(from..)
+            give_up(filter, out, LogStash::Event.at(batch, i), e)
           end
         end
         logs(out)
       end
 
       # An event that cannot be sent back stays as it was, with a tag.
-      def give_up(filter, out, from, place, batch, error)
-        out.slice!(from..)
-        event = LogStash::Event.at(batch, place)
+      def give_up(filter, out, event, error)
         event.tag(filter.config["tag_on_exception"])
         filter.report("the script's result cannot be used: #{error.message}", error)
         outcome(out, event, nil, FAILED)
@@ -79,25 +81,28 @@ module Spate
 
       def outcome(out, event, made, flags)
         flags_at = out.bytesize
+        whole = !event.from_shard?
         out << 0
         flags |= CANCELLED if event.cancelled?
-        flags |= FRESH unless event.from_shard?
-        flags |= CHANGED if event.changes(out, !event.from_shard?) > 0 || (flags & FRESH) != 0
-        out.slice!(flags_at + 1..) if (flags & CHANGED) == 0
-        made&.reject!(&:cancelled?)
-        unless made.nil? || made.empty?
-          flags |= CHILDREN
-          [made.size].pack("L<", buffer: out)
-          made.each { |child| child(out, child, event) }
-        end
+        flags |= FRESH if whole
+        flags |= CHANGED if event.changes(out, whole)
+        flags |= CHILDREN if made && children(out, made, event)
         out.setbyte(flags_at, flags)
+      end
+
+      def children(out, made, parent)
+        made.reject!(&:cancelled?)
+        return false if made.empty?
+        [made.size].pack("L<", buffer: out)
+        made.each { |child| child(out, child, parent) }
+        true
       end
 
       # A copy of the event is sent as what differs from it.
       def child(out, child, parent)
         same = child.same_source?(parent)
         out << (same ? 1 : 0)
-        child.changes(out, !same)
+        out << "\0\0\0\0" unless child.changes(out, !same)
       end
 
       def tick(filter, last)

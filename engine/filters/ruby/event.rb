@@ -10,7 +10,12 @@ module Spate
     KNOWN_MAX = 8192
     @known = {}
 
+    @plain = {}
+
     class << self
+      # Names of the top level that may be set to anything.
+      attr_reader :plain
+
       def of(text)
         @known[text] || add(text)
       end
@@ -19,13 +24,16 @@ module Spate
 
       def add(text)
         raise TypeError, "wrong argument type #{text.class} (expected String)" unless text.is_a?(String)
-        @known.clear if @known.size > KNOWN_MAX
+        [@known, @plain].each(&:clear) if @known.size > KNOWN_MAX
         text = -text.dup
-        @known[text] = new(text)
+        ref = @known[text] = new(text)
+        @plain[text] = ref.name if ref.plain && ref.name == text
+        ref
       end
     end
 
-    attr_reader :root, :name, :rest, :text
+    # data: below the event itself; plain: of its top level, and free to be set
+    attr_reader :root, :name, :rest, :text, :data, :plain
 
     def initialize(text)
       @text = text
@@ -37,6 +45,8 @@ module Spate
       @name = path.shift
       @name = -@name unless @name.nil?
       @rest = path.empty? ? nil : path
+      @data = @root == :data
+      @plain = @data && @rest.nil? && @name != "tags"
     end
 
     # Whether only tags may be put there.
@@ -116,10 +126,14 @@ end
 module LogStash
   class Event
     TIMESTAMP = "@timestamp"
-    VERSION = "@version"
+    VERSION = -"@version"
     METADATA = "@metadata"
+    TAGS = -"tags"
     ABSENT = Spate::ABSENT
     UNREAD = Object.new.freeze # @timestamp, until somebody asks
+    PLAIN = Spate::Ref.plain
+    NOWHERE = {}.freeze
+    NO_NAMES = [].freeze
 
     class InvalidTagsTypeError < StandardError; end
 
@@ -130,53 +144,54 @@ module LogStash
     end
 
     # An event of the shard.
-    def self.at(batch, place)
+    def self.at(batch, i)
       event = allocate
-      event.attach(batch, place)
+      event.attach(batch, batch.place(i), batch.shape(i))
       event
     end
 
     def initialize(data = {})
-      @state = {}
+      @batch = @shape = @meta = @time = nil
+      @index = NOWHERE
       @data = {}
-      @meta = @meta_state = nil
-      @time = nil
+      @touched = []
       adopt(data)
     end
 
-    def attach(batch, place)
+    def attach(batch, place, shape)
       @batch = batch
       @place = place
-      @shape = batch.shape(place)
-      @state = {}
+      @shape = shape
+      @index = shape.index
       @data = {}
+      @touched = []
       @time = UNREAD
     end
 
     # ---- fields ------------------------------------------------------------------------------
 
+    # The first lines are for names of the top level, which most are: no reference is taken apart,
+    # and what cannot be changed in place is not remembered.
     def get(text)
-      ref = Spate::Ref.of(text)
-      return get_other(ref) unless ref.root == :data
-      value = field(ref.name)
-      value = Event.walk(value, ref.rest) if ref.rest
-      case value
-      when Hash, Array then Spate::Value.given(value)
-      else value
+      value = @data[text]
+      if value.nil?
+        i = @index[text]
+        return get_other(Spate::Ref.of(text)) if i.nil? || @data.key?(text)
+        value = @batch.item(@place, i)
+        return value if value.nil? || value.is_a?(Integer)
+        remember(text, value)
       end
+      return value if value.is_a?(String)
+      return nil if value.equal?(ABSENT)
+      Spate::Value.given(value)
     end
 
     def set(text, value)
-      ref = Spate::Ref.of(text)
       value = Spate::Value.stored(value) unless value.instance_of?(String)
-      return set_other(ref, value) unless ref.root == :data
-      refuse_tags(ref, value) if ref.tags?
-      if ref.rest
-        put_below(:data, ref, value)
-      else
-        @data[ref.name] = value
-        @state[ref.name] = true
-      end
+      name = PLAIN[text]
+      return set_other(Spate::Ref.of(text), value) if name.nil?
+      @data[name] = value
+      @touched << name
       value
     end
 
@@ -202,20 +217,18 @@ module LogStash
       return remove_other(ref) unless ref.root == :data
       value = present(ref.name)
       return nil if value.equal?(ABSENT)
-      return Event.remove_below(value, ref.rest) { @state[ref.name] = true } if ref.rest
-      @data[ref.name] = ABSENT
-      @state[ref.name] = true
+      return Event.remove_below(value, ref.rest) { @touched << ref.name } if ref.rest
+      touch(ref.name, ABSENT)
       value
     end
 
     def tag(value)
       return value.each { |one| tag(one) } if value.is_a?(Array)
       value = value.to_s
-      tags = field("tags")
+      tags = field(TAGS)
       tags = tags.nil? ? [] : tags.is_a?(Array) ? tags : [tags]
       return nil if tags.include?(value)
-      @data["tags"] = tags + [value]
-      @state["tags"] = true
+      touch(TAGS, tags + [value])
       nil
     end
 
@@ -284,10 +297,12 @@ module LogStash
       "#<LogStash::Event #{to_hash_with_metadata.inspect}>"
     end
 
-    def initialize_copy(from)
+    def initialize_copy(_other)
       super
+      note_changed
       @data = @data.transform_values { |value| Spate::Value.copy(value) }
-      @state = @state.dup
+      @touched = @touched.dup
+      @seen = nil
       @meta = Spate::Value.copy(@meta)
       @cancelled = false
     end
@@ -298,10 +313,11 @@ module LogStash
 
     def overwrite(other)
       stamp = other.timestamp || Timestamp.now
-      @data = other.all
-      @state = {}
       meta
-      @batch = @shape = nil
+      @data = other.all
+      @touched = []
+      @seen = @batch = @shape = nil
+      @index = NOWHERE
       @time = stamp
       @cancelled = other.cancelled?
       self
@@ -311,10 +327,7 @@ module LogStash
       added = other.all
       merged = all
       Event.merge(merged, added)
-      added.each_key do |name|
-        @data[name] = merged[name]
-        @state[name] = true
-      end
+      added.each_key { |name| touch(-name, merged[name]) }
       self
     end
 
@@ -334,7 +347,9 @@ module LogStash
     # Every field but @timestamp, as a script may keep it.
     def all
       map = {}
-      each_sent { |name, i| map[name] = @batch.item(@place, i) unless @data.key?(name) } if @batch
+      @shape&.names&.each_with_index do |name, i|
+        map[name] = @batch.item(@place, i) unless @data.key?(name)
+      end
       @data.each do |name, value|
         map[name] = Spate::Value.given(value) unless value.equal?(ABSENT)
       end
@@ -357,25 +372,40 @@ module LogStash
       !@batch.nil?
     end
 
-    # Appends a count and the changes to what the shard has; whole: to nothing. Returns the count.
+    # Appends a count and the changes to what the shard has; whole: to nothing. False, and nothing
+    # appended, when there are none.
     def changes(out, whole)
+      note_changed if @seen
+      return false unless whole || !@touched.empty? || @meta || !@time.equal?(UNREAD)
       count_at = out.bytesize
-      [0].pack("L<", buffer: out)
+      out << "\0\0\0\0"
       n = whole ? changes_whole(out) : changes_touched(out)
-      out[count_at, 4] = [n].pack("L<") if n > 0
-      n
+      if n == 0
+        out.slice!(count_at..)
+        return false
+      end
+      n < 256 ? out.setbyte(count_at, n) : out[count_at, 4] = [n].pack("L<")
+      true
     end
 
     private
 
-    def changes_touched(out)
-      n = 0
-      @state.each do |name, known|
-        value = @data[name]
-        next unless known == true || value.hash != known
-        Spate::Reply.change(out, 1, name, value)
-        n += 1
+    # Fields that were changed in place are fields that were set.
+    def note_changed
+      seen = @seen
+      return if seen.nil?
+      i = 0
+      while i < seen.size
+        @touched << seen[i] if seen[i + 1].hash != seen[i + 2] && @data[seen[i]].equal?(seen[i + 1])
+        i += 3
       end
+      @seen = nil
+    end
+
+    def changes_touched(out)
+      @touched.uniq! if @touched.size > 1
+      n = @touched.size
+      @touched.each { |name| Spate::Reply.change(out, 1, name, @data[name]) }
       n += change_meta(out) if @meta
       n += change_time(out) unless @time.equal?(UNREAD) || @time.equal?(@time_was)
       n
@@ -424,17 +454,20 @@ module LogStash
     def present(name)
       value = @data[name]
       return value unless value.nil?
-      return nil if @data.key?(name)
-      i = @shape&.index(name)
-      return ABSENT if i.nil?
-      value = @batch.item(@place, i)
-      @data[name] = value
-      @state[name] = value.hash
-      value
+      i = @index[name]
+      return @data.key?(name) ? nil : ABSENT if i.nil? || @data.key?(name)
+      remember(name, @batch.item(@place, i))
     end
 
-    def each_sent
-      @shape.names.each_with_index { |name, i| yield name, i }
+    # A script may change what it got in place: that shows by its hash.
+    def remember(name, value)
+      (@seen ||= []).push(name, value, value.hash)
+      @data[name] = value
+    end
+
+    def touch(name, value)
+      @data[name] = value
+      @touched << name
     end
 
     # Metadata is decoded as a whole: it is small, or it is not asked for.
@@ -454,13 +487,16 @@ module LogStash
     def get_other(ref)
       return ref.name.nil? ? timestamp : nil if ref.root == :time
       return Spate::Value.given(meta) if ref.name.nil?
-      value = meta[ref.name]
+      value = ref.data ? field(ref.name) : meta[ref.name]
       value = Event.walk(value, ref.rest) if ref.rest
       Spate::Value.given(value)
     end
 
     def set_other(ref, value)
-      if ref.root == :time
+      if ref.data
+        refuse_tags(ref, value) if ref.tags?
+        ref.rest ? put_below(:data, ref, value) : touch(ref.name, value)
+      elsif ref.root == :time
         raise "Could not set field '#{ref.name}' on @timestamp" unless ref.name.nil?
         self.timestamp = value
       elsif ref.name.nil?
@@ -503,8 +539,7 @@ module LogStash
       if root == :meta
         meta[ref.name] = holder if fresh
       else
-        @data[ref.name] = holder if fresh
-        @state[ref.name] = true
+        touch(ref.name, holder)
       end
     end
 
@@ -524,11 +559,11 @@ module LogStash
     end
 
     def adopt_tags
-      return unless @data.key?("tags")
-      refuse_tags(Spate::Ref.of("tags"), @data["tags"])
+      return unless @data.key?(TAGS)
+      refuse_tags(Spate::Ref.of(TAGS), @data[TAGS])
     rescue InvalidTagsTypeError
-      tags = @data.delete("tags")
-      @data["_tags"] = tags.is_a?(Array) ? tags : [tags]
+      tags = @data.delete(TAGS)
+      touch(-"_tags", tags.is_a?(Array) ? tags : [tags])
       tag("_tagsparsefailure")
     end
 
@@ -539,7 +574,7 @@ module LogStash
       @time ||= Timestamp.now
     rescue Timestamp::ParserError
       @time = Timestamp.now
-      @data["_@timestamp"] = stamp
+      touch(-"_@timestamp", stamp)
       tag("_timestampparsefailure")
     end
 

@@ -30,6 +30,7 @@ module LogStash
   # Lines go back to the shard with the next answer, and from there into its log.
   class Logger
     LINES_MAX = 200
+    TEXT_BYTES_MAX = 4096
     LEVELS = { trace: 0, debug: 1, info: 2, warn: 3, error: 4, fatal: 5 }.freeze
     @lines = []
     @level = 2
@@ -41,7 +42,8 @@ module LogStash
       def add(level, message, data)
         return if level < @level || @lines.size >= LINES_MAX
         text = message.to_s.dup
-        text << " " << data.inspect unless data.nil? || data.empty?
+        text << " " << data.inspect unless data.nil? || (data.respond_to?(:empty?) && data.empty?)
+        text = text.scrub.byteslice(0, TEXT_BYTES_MAX).scrub("") if text.bytesize > TEXT_BYTES_MAX
         @lines << [level, text]
       end
     end
@@ -64,19 +66,27 @@ module LogStash
         @id = definition["id"]
         @logger = Logger.new
         @reported = {}
+        @collect = proc { |event| (@made ||= []) << event }
       end
+
+      MATCHED = 4 # bits of enum script_outcome
+      FAILED = 32
+
+      # Of the event that ran last: what it came to, and the events it made.
+      attr_reader :outcome, :made
 
       def filter_matched(_event)
-        @matched = true
+        @outcome |= MATCHED
       end
 
-      # Runs one event: [events made, matched, failed].
       def run(event)
-        @matched = false
-        @failed = false
-        made = nil
-        filter(event) { |fresh| (made ||= []) << fresh }
-        [made, @matched, @failed]
+        @outcome = 0
+        @made = nil
+        filter(event, &@collect)
+      end
+
+      def inspect
+        "#<#{self.class.name} #{@id}>"
       end
 
       def close; end
@@ -208,14 +218,14 @@ module LogStash
 
       def inline_script(event, &block)
         filter_method(event, &block)
-        @matched = true
+        @outcome |= MATCHED
       rescue Exception => e # what Logstash catches, too: a script must not end the pipeline
         failed("Ruby exception occurred: #{e.message}", event, e)
       end
 
       def file_script(event)
         results = check(@script.send(:filter, event))
-        @matched = true
+        @outcome |= MATCHED
         returned = false
         results.each { |result| result.equal?(event) ? returned = true : yield(result) }
         event.cancel unless returned
@@ -233,7 +243,7 @@ module LogStash
       end
 
       def failed(message, event, error)
-        @failed = true
+        @outcome |= FAILED
         report(message, error)
         event.tag("#{@tag_on_exception}: #{error.message}") if @tag_with_exception_message
         event.tag(@tag_on_exception)

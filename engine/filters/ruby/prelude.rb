@@ -1,11 +1,12 @@
 # prelude.rb - what scripts find loaded, as they do in Logstash.
-# frozen_string_literal: false
 
 require "json"
 require "time"
 require "set"
+require "bigdecimal"
+require "bigdecimal/util"
 
-{ BigDecimal: "bigdecimal", Digest: "digest", IPAddr: "ipaddr", Base64: "base64", URI: "uri",
+{ Digest: "digest", IPAddr: "ipaddr", Base64: "base64", URI: "uri",
   SecureRandom: "securerandom", OpenSSL: "openssl", CGI: "cgi", Zlib: "zlib", YAML: "yaml",
   StringIO: "stringio", CSV: "csv", Socket: "socket", Tempfile: "tempfile", FileUtils: "fileutils",
   Pathname: "pathname", ERB: "erb", OpenStruct: "ostruct", Shellwords: "shellwords",

@@ -38,10 +38,9 @@ module Spate
       @index = nil
     end
 
-    # Where among the values the field's is; nil: the events have none.
-    def index(name)
-      @index ||= @names.each_with_index.to_h
-      @index[name]
+    # name => where among the values the field's is. What looks like a reference is never one.
+    def index
+      @index ||= @names.each_with_index.to_h.reject { |name, _i| name.start_with?("[") }
     end
   end
 
@@ -62,8 +61,10 @@ module Spate
         keys.add(-bytes.byteslice(at + 4, n))
         at += 4 + n
       end
-      @offsets = bytes.unpack(LAYOUTS[@size], offset: at)
-      at += 4 * @size
+      layout = LAYOUTS[@size]
+      @places = bytes.unpack(layout, offset: at)
+      @kinds = bytes.unpack(layout, offset: at + 4 * @size)
+      at += 8 * @size
       @shapes = []
       bytes.unpack1("L<", offset: at).times { at = add_shape(at + 4, keys.names) - 4 }
       @names = keys.names
@@ -71,34 +72,30 @@ module Spate
 
     # Where event `i` begins.
     def place(i)
-      @offsets[i]
+      @places[i]
+    end
+
+    def shape(i)
+      @shapes[@kinds[i]]
     end
 
     # Nanoseconds, or nil.
     def time_ns(place)
-      ns, given = @bytes.unpack("q<L<", offset: place)
+      ns, given = @bytes.unpack("q<2", offset: place)
       given == 0 ? nil : ns
-    end
-
-    def shape(place)
-      @shapes[@bytes.unpack1("L<", offset: place + 12)]
     end
 
     # The i-th value of the event's shape.
     def item(place, i)
-      value(@bytes.unpack1("L<", offset: place + 16 + 4 * i))
-    end
-
-    def value(at)
-      case @bytes.getbyte(at)
-      when 6 then @bytes.byteslice(at + 5, @bytes.unpack1("L<", offset: at + 1))
-      when 3 then @bytes.unpack1("q<", offset: at + 1)
-      when 4 then @bytes.unpack1("E", offset: at + 1)
+      entry = @bytes.unpack1("q<", offset: place + 16 + 8 * i)
+      case entry & 15
+      when 6 then @bytes.byteslice((entry >> 4) & 0xfffffff, entry >> 32)
+      when 10 then entry >> 4
       when 0 then nil
       when 1 then false
       when 2 then true
       else
-        @next = at
+        @next = entry >> 4
         nested
       end
     end
@@ -162,6 +159,7 @@ module Spate
   module Reply
     INT64 = (-(1 << 63)..(1 << 63) - 1).freeze
     DEPTH_MAX = 1000
+    PLAIN_DIGITS_MAX = 400
 
     module_function
 
@@ -195,7 +193,7 @@ module Spate
         value.each { |item| put(out, item) }
       when LogStash::Timestamp then [7, value.ns].pack("Cq<", buffer: out)
       else # BigDecimal
-        text = value.to_s("E").sub(/\A0?\./, "0.").sub(/\A-0?\./, "-0.")
+        text = value.to_s(value.exponent.abs < PLAIN_DIGITS_MAX ? "F" : "E")
         [5, text.bytesize, text].pack("CL<a*", buffer: out)
       end
     end
