@@ -16,6 +16,8 @@
 #define SHARD_DATAGRAM_WAIT_NS (300 * NS_PER_US)
 #define SHARD_DATAGRAM_BUSY 8u
 #define SHARD_DATAGRAM_MORE 32u
+/* So often more are asked for before the batch goes on: batches of 32 pay all of a batch's costs. */
+#define SHARD_DATAGRAM_ROUNDS 32u
 
 void shard_init(struct shard *shard, uint32_t index, struct io *io, size_t pool_bytes)
 {
@@ -90,6 +92,23 @@ static void flush_workers(struct shard *shard)
     for (uint32_t i = 0; i < shard->worker_n; i++) worker_flush(shard->worker[i]);
 }
 
+static void receive(struct shard *shard, int64_t timeout_ns)
+{
+    uint32_t wait_n = 1;
+    if (timeout_ns > 0 && shard->datagram_flow >= SHARD_DATAGRAM_BUSY) {
+        wait_n = SHARD_DATAGRAM_WAIT_N;
+        if (timeout_ns > SHARD_DATAGRAM_WAIT_NS) timeout_ns = SHARD_DATAGRAM_WAIT_NS;
+    }
+    if (timeout_ns > 0) shard->datagram_flow = 0;
+    for (uint32_t i = 0; i < SHARD_DATAGRAM_ROUNDS; i++) {
+        shard->datagrams = 0;
+        io_step(shard->io, timeout_ns, wait_n);
+        shard->datagram_flow += shard->datagrams;
+        if (shard->datagrams < SHARD_DATAGRAM_MORE) return;
+        timeout_ns = 0;
+    }
+}
+
 static void wait(struct shard *shard, int64_t timeout_ns)
 {
     if (timeout_ns > 0) {
@@ -102,20 +121,8 @@ static void wait(struct shard *shard, int64_t timeout_ns)
         for (uint32_t i = 0; i < shard->worker_n; i++)
             if (worker_is_busy(shard->worker[i])) timeout_ns = 0;
     }
-    uint32_t wait_n = 1;
-    shard->datagram_flow += shard->datagrams;
-    if (shard->datagrams >= SHARD_DATAGRAM_MORE) {
-        timeout_ns = 0;
-    } else if (shard->datagram_flow >= SHARD_DATAGRAM_BUSY) {
-        wait_n = SHARD_DATAGRAM_WAIT_N;
-        if (timeout_ns > SHARD_DATAGRAM_WAIT_NS) timeout_ns = SHARD_DATAGRAM_WAIT_NS;
-        shard->datagram_flow = 0;
-    } else {
-        shard->datagram_flow = 0;
-    }
-    shard->datagrams = 0;
-    if (shard->stop) timeout_ns = 0;
-    io_step(shard->io, timeout_ns, wait_n);
+    if (shard->stop || shard->datagrams >= SHARD_DATAGRAM_MORE) timeout_ns = 0;
+    receive(shard, timeout_ns);
     mailbox_awake(&shard->mailbox);
 }
 
