@@ -31,8 +31,18 @@ void batch_fini(struct batch *b)
 /* Scratch that one huge value blew up is not kept. */
 #define SCRATCH_KEEP_BYTES (256u * 1024)
 
+/* The first event's is as good as any: it is a guess, and it follows slowly when less is needed. */
+static void remember_room(struct batch *b)
+{
+    if (b->fields_room > 0) b->fields_room--;
+    if (b->n == 0) return;
+    uint32_t cap = b->event[0].data.cap;
+    if (cap > b->fields_room && cap <= MAP_SCAN_MAX) b->fields_room = cap;
+}
+
 void batch_reset(struct batch *b)
 {
+    remember_room(b);
     for (uint32_t i = 0; i < b->pin_n; i++) blob_unpin(b->pin[i]);
     b->pin_n = 0;
     /* Releasing may run sources, which may open new batches: this one must be clean first. */

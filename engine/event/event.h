@@ -47,6 +47,7 @@ struct batch {
     uint32_t n;
     uint32_t cancelled_n; /* grows when filters cancel: the stepper compacts selections then */
     size_t bytes;         /* of the frames decoded into it, for accounting */
+    uint32_t fields_room; /* that the events of earlier batches needed: see batch_fields_room */
     int64_t now_ns;       /* real time when it was opened: @timestamp of its events */
     struct arena arena;
     struct blob **pin;
@@ -79,6 +80,12 @@ static inline struct event *batch_add(struct batch *b)
 /* A new empty event that follows `parent` (and the children it got from the same filter before)
  * in order. */
 struct event *batch_add_child(struct batch *b, uint32_t parent) MUST_USE;
+/* Top-level fields that a new event should have room for, when it starts with `least`: filters add
+ * some to most events, and moving a map costs more than room that stays empty. */
+static inline uint32_t batch_fields_room(const struct batch *b, uint32_t least)
+{
+    return b->fields_room > least ? b->fields_room : least;
+}
 static inline uint32_t batch_index(const struct batch *b, const struct event *ev)
 {
     return (uint32_t)(ev - b->event);

@@ -90,6 +90,58 @@ static inline struct value *map_append(struct map *map, struct arena *arena, str
     return &m->val;
 }
 
+/* An empty map with exactly this much room, in one piece. */
+static inline struct map *map_exact(struct arena *arena, uint32_t cap)
+{
+    struct map *map = arena_alloc(arena, 2 * sizeof(struct map) + cap * sizeof(struct member), 16);
+    *map = (struct map){.at = (struct member *)(map + 2), .cap = cap};
+    return map;
+}
+
+/* map_append where room was made for everything that may come, at most MAP_SCAN_MAX: nothing to
+ * check per field. The caller fills in all of the value but its key_flags, part by part: what is
+ * put together on the stack is read back before its parts have arrived. */
+static inline __attribute__((always_inline)) struct value *map_next(struct map *map,
+                                                                    const struct key *key)
+{
+    struct member *m = &map->at[map->n++];
+    m->key = key->name.p;
+    m->key_n = key->name.n;
+    m->hash = key->hash;
+    m->val.key_flags = key->flags;
+    return &m->val;
+}
+
+static inline __attribute__((always_inline)) void map_add(struct map *map, const struct key *key,
+                                                          struct value val)
+{
+    struct value *v = map_next(map, key);
+    v->type = val.type;
+    v->flags = val.flags;
+    v->n = val.n;
+    v->u = val.u;
+}
+
+static inline __attribute__((always_inline)) void
+map_add_text(struct map *map, const struct key *key, slice text, enum value_flag flags)
+{
+    struct value *v = map_next(map, key);
+    v->type = VALUE_STRING;
+    v->flags = (uint8_t)flags;
+    v->n = text.n;
+    v->u.str = text.p;
+}
+
+static inline __attribute__((always_inline)) void
+map_add_map(struct map *map, const struct key *key, struct map *below)
+{
+    struct value *v = map_next(map, key);
+    v->type = VALUE_MAP;
+    v->flags = 0;
+    v->n = 0;
+    v->u.map = below;
+}
+
 /* Replaces or appends; returns where the value sits now. */
 struct value *map_put(struct map *map, struct arena *arena, struct key key, struct value val);
 /* Removes by position, keeping the order of the rest. */

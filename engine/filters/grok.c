@@ -183,9 +183,8 @@ static struct map *node_map(struct grok_run *r, const struct grok_pattern_fields
     if (made[index] != NULL) return made[index];
     struct map *above =
         node->parent == NODE_EVENT ? &r->ev->data : node_map(r, pattern, node->parent, made);
-    struct map *map = map_new(&r->batch->arena);
-    map_reserve(map, &r->batch->arena, node->members);
-    map_append(above, &r->batch->arena, *node->key, value_map(map));
+    struct map *map = map_exact(&r->batch->arena, node->members);
+    map_add_map(above, node->key, map);
     made[index] = map;
     return map;
 }
@@ -203,7 +202,7 @@ static void store_fresh(struct grok_run *r, const struct grok_pattern_fields *pa
         if (!capture_value(r, capture, result->values[i], flags, &val)) continue;
         struct map *map =
             capture->parent == NODE_EVENT ? data : node_map(r, pattern, capture->parent, made);
-        map_append(map, &r->batch->arena, capture->ref.step[capture->ref.depth - 1].key, val);
+        map_add(map, &capture->ref.step[capture->ref.depth - 1].key, val);
     }
 }
 
@@ -491,6 +490,8 @@ static void plan_fresh(struct compiler *c, struct grok_pattern_fields *fields, u
     for (uint32_t i = 0; i < n && fields->fresh; i++)
         fields->fresh = add_way(fields, &fields->capture[i]);
     for (uint32_t i = 0; i < n && fields->fresh; i++) fields->fresh = is_alone(fields, i);
+    for (uint32_t i = 0; i < fields->n_nodes; i++)
+        if (fields->node[i].members > MAP_SCAN_MAX) fields->fresh = false;
     for (uint32_t i = 0; i < n; i++) fields->n_roots += fields->capture[i].parent == NODE_EVENT;
     for (uint32_t i = 0; i < fields->n_nodes; i++)
         fields->n_roots += fields->node[i].parent == NODE_EVENT;

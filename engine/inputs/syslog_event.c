@@ -7,57 +7,6 @@
 /* fill_legacy sets up to MAP_CAP_FIRST fields, fill_ecs half of these. */
 #define ECS_FIELDS 10u
 
-/* A map with exactly this much room, in one piece. */
-static struct map *map_exact(struct arena *arena, uint32_t cap)
-{
-    struct map *map = arena_alloc(arena, 2 * sizeof(struct map) + cap * sizeof(struct member), 16);
-    *map = (struct map){.at = (struct member *)(map + 2), .cap = cap};
-    return map;
-}
-
-/* map_append where room was made for everything that may come: nothing to check per field. Part by
- * part: a value that is put together on the stack is read back before its parts have arrived. */
-static inline __attribute__((always_inline)) struct value *next(struct map *map,
-                                                                const struct key *key)
-{
-    struct member *m = &map->at[map->n++];
-    m->key = key->name.p;
-    m->key_n = key->name.n;
-    m->hash = key->hash;
-    m->val.key_flags = key->flags;
-    return &m->val;
-}
-
-static inline __attribute__((always_inline)) void set(struct map *map, const struct key *key,
-                                                      struct value val)
-{
-    struct value *v = next(map, key);
-    v->type = val.type;
-    v->flags = val.flags;
-    v->n = val.n;
-    v->u = val.u;
-}
-
-static inline __attribute__((always_inline)) void set_text(struct map *map, const struct key *key,
-                                                           slice text, enum value_flag flags)
-{
-    struct value *v = next(map, key);
-    v->type = VALUE_STRING;
-    v->flags = (uint8_t)flags;
-    v->n = text.n;
-    v->u.str = text.p;
-}
-
-static inline __attribute__((always_inline)) void set_map(struct map *map, const struct key *key,
-                                                          struct map *below)
-{
-    struct value *v = next(map, key);
-    v->type = VALUE_MAP;
-    v->flags = 0;
-    v->n = 0;
-    v->u.map = below;
-}
-
 /* What a line says, whichever of the two formats it is in. */
 struct syslog_reading {
     slice text, message, timestamp, timestamp8601, hostname, program, pid;
@@ -70,7 +19,7 @@ struct syslog_reading {
 static inline __attribute__((always_inline)) void append(struct map *map, const struct key *key,
                                                          slice text)
 {
-    if (text.p != NULL) set_text(map, key, text, 0);
+    if (text.p != NULL) map_add_text(map, key, text, 0);
 }
 
 static const struct value *label(const struct syslog_labels *labels, uint32_t at)
@@ -82,8 +31,8 @@ static struct value coded(const struct syslog_event_cfg *cfg, struct arena *aren
                           const struct value *name, enum syslog_at code_at, enum syslog_at name_at)
 {
     struct map *map = map_exact(arena, 2);
-    set(map, &cfg->key[code_at], value_int(code));
-    if (name != NULL) set(map, &cfg->key[name_at], *name);
+    map_add(map, &cfg->key[code_at], value_int(code));
+    if (name != NULL) map_add(map, &cfg->key[name_at], *name);
     return value_map(map);
 }
 
@@ -106,10 +55,10 @@ static struct value log_map(const struct syslog_event_cfg *cfg, struct arena *ar
                             uint32_t priority)
 {
     struct map *log = map_exact(arena, 1), *syslog = map_exact(arena, 3);
-    set_map(log, &cfg->syslog, syslog);
-    set(syslog, &cfg->key[SYSLOG_PRIORITY], value_int(priority));
-    set(syslog, &cfg->severity_key, severity_map(cfg, arena, priority & 7));
-    set(syslog, &cfg->facility_key, facility_map(cfg, arena, priority >> 3));
+    map_add_map(log, &cfg->syslog, syslog);
+    map_add(syslog, &cfg->key[SYSLOG_PRIORITY], value_int(priority));
+    map_add(syslog, &cfg->severity_key, severity_map(cfg, arena, priority & 7));
+    map_add(syslog, &cfg->facility_key, facility_map(cfg, arena, priority >> 3));
     return value_map(log);
 }
 
@@ -140,7 +89,7 @@ void syslog_event_prepare(struct syslog_event_cfg *cfg, struct arena *arena)
     for (uint32_t i = 0; i < SYSLOG_FACILITIES; i++)
         cfg->facility_map[i] = value_share(facility_map(cfg, arena, i), true, arena);
     struct map *service = map_exact(arena, 1);
-    set(service, &cfg->key[SYSLOG_SERVICE], cfg->service_type);
+    map_add(service, &cfg->key[SYSLOG_SERVICE], cfg->service_type);
     cfg->service_map = value_share(value_map(service), true, arena);
 }
 
@@ -154,11 +103,11 @@ static void add_modern(const struct syslog_event_cfg *cfg, struct batch *b, stru
 {
     struct value version = value_int(m->version);
     if (cfg->ecs) version = syslog_version_text(m->version, &b->arena);
-    set(map, &cfg->key[SYSLOG_VERSION], version);
+    map_add(map, &cfg->key[SYSLOG_VERSION], version);
     append(map, &cfg->key[SYSLOG_MSGID], m->msgid);
     if (m->structured_data.p != NULL)
-        set(map, &cfg->key[SYSLOG_STRUCTURED_DATA],
-            syslog_structured_data(m->structured_data, &b->arena));
+        map_add(map, &cfg->key[SYSLOG_STRUCTURED_DATA],
+                syslog_structured_data(m->structured_data, &b->arena));
 }
 
 static void fill_legacy(const struct syslog_event_cfg *cfg, struct batch *b, struct event *ev,
@@ -166,21 +115,21 @@ static void fill_legacy(const struct syslog_event_cfg *cfg, struct batch *b, str
 {
     struct map *map = &ev->data;
     uint32_t severity = r->priority & 7, facility = r->priority >> 3;
-    set_text(map, &cfg->key[SYSLOG_HOST], host, VALUE_CLEAN);
-    set(map, &cfg->key[SYSLOG_PRIORITY], number(cfg, r->priority));
+    map_add_text(map, &cfg->key[SYSLOG_HOST], host, VALUE_CLEAN);
+    map_add(map, &cfg->key[SYSLOG_PRIORITY], number(cfg, r->priority));
     append(map, &cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
     append(map, &cfg->key[SYSLOG_TIMESTAMP8601], r->timestamp8601);
     append(map, &cfg->key[SYSLOG_LOGSOURCE], r->hostname);
     append(map, &cfg->key[SYSLOG_PROGRAM], r->program);
     append(map, &cfg->key[SYSLOG_PID], r->pid);
-    set(map, &cfg->key[SYSLOG_SEVERITY], number(cfg, severity));
-    set(map, &cfg->key[SYSLOG_FACILITY], number(cfg, facility));
+    map_add(map, &cfg->key[SYSLOG_SEVERITY], number(cfg, severity));
+    map_add(map, &cfg->key[SYSLOG_FACILITY], number(cfg, facility));
     if (r->modern != NULL) add_modern(cfg, b, map, r->modern);
     if (!cfg->use_labels) return;
     const struct value *name = label(&cfg->facility, facility);
-    if (name != NULL) set(map, &cfg->key[SYSLOG_FACILITY_LABEL], *name);
+    if (name != NULL) map_add(map, &cfg->key[SYSLOG_FACILITY_LABEL], *name);
     name = label(&cfg->severity, severity);
-    if (name != NULL) set(map, &cfg->key[SYSLOG_SEVERITY_LABEL], *name);
+    if (name != NULL) map_add(map, &cfg->key[SYSLOG_SEVERITY_LABEL], *name);
 }
 
 /* [log]: the same for all lines of a priority, but for what RFC 5424 adds. */
@@ -194,13 +143,13 @@ static struct value make_log(const struct syslog_event_cfg *cfg, struct batch *b
     struct map *log = map_exact(arena, 1), *syslog = map_exact(arena, 7);
     uint32_t severity = r->priority & 7, facility = r->priority >> 3;
     bool usual = facility < SYSLOG_FACILITIES;
-    set_map(log, &cfg->syslog, syslog);
-    set(syslog, &cfg->key[SYSLOG_PRIORITY], number(cfg, r->priority));
-    set(syslog, &cfg->severity_key, cfg->severity_map[severity]);
-    set(syslog, &cfg->facility_key,
-        usual ? cfg->facility_map[facility] : facility_map(cfg, arena, facility));
+    map_add_map(log, &cfg->syslog, syslog);
+    map_add(syslog, &cfg->key[SYSLOG_PRIORITY], number(cfg, r->priority));
+    map_add(syslog, &cfg->severity_key, cfg->severity_map[severity]);
+    map_add(syslog, &cfg->facility_key,
+            usual ? cfg->facility_map[facility] : facility_map(cfg, arena, facility));
     add_modern(cfg, b, syslog, r->modern);
-    if (odd_pid != NULL) set(syslog, &cfg->key[SYSLOG_PROCID], *odd_pid);
+    if (odd_pid != NULL) map_add(syslog, &cfg->key[SYSLOG_PROCID], *odd_pid);
     return value_map(log);
 }
 
@@ -210,21 +159,21 @@ static void fill_ecs(const struct syslog_event_cfg *cfg, struct batch *b, struct
     struct arena *arena = &b->arena;
     struct value pid = r->pid.p == NULL ? value_nil() : syslog_pid(r->pid);
     bool odd_pid = pid.type == VALUE_STRING && r->modern != NULL;
-    set(&ev->data, &cfg->log, make_log(cfg, b, r, odd_pid ? &pid : NULL));
+    map_add(&ev->data, &cfg->log, make_log(cfg, b, r, odd_pid ? &pid : NULL));
 
     struct map *where = map_exact(arena, 2);
-    set_map(&ev->data, &cfg->host_key, where);
-    set_text(where, &cfg->key[SYSLOG_HOST], host, VALUE_CLEAN);
+    map_add_map(&ev->data, &cfg->host_key, where);
+    map_add_text(where, &cfg->key[SYSLOG_HOST], host, VALUE_CLEAN);
     append(where, &cfg->key[SYSLOG_LOGSOURCE], r->hostname);
 
     bool has_pid = pid.type != VALUE_NIL && !odd_pid;
     if (r->program.p != NULL || has_pid) {
         struct map *process = map_exact(arena, 2);
-        set_map(&ev->data, &cfg->process, process);
+        map_add_map(&ev->data, &cfg->process, process);
         append(process, &cfg->key[SYSLOG_PROGRAM], r->program);
-        if (has_pid) set(process, &cfg->key[SYSLOG_PID], pid);
+        if (has_pid) map_add(process, &cfg->key[SYSLOG_PID], pid);
     }
-    set(&ev->data, &cfg->service, cfg->service_map);
+    map_add(&ev->data, &cfg->service, cfg->service_map);
     /* Left only where it could not be read. */
     if (r->timestamp.p != NULL && !r->has_time && r->modern == NULL)
         append(&ev->data, &cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
@@ -296,14 +245,14 @@ void syslog_event_add(struct syslog_event_state *s, const struct syslog_event_cf
     if (!read_modern(s, cfg, b, &modern, &r) && !read_plain(s, cfg, b, &r)) reading_fail(s, &r);
     struct event *ev = batch_add(b);
     if (ev == NULL) return;
-    map_reserve(&ev->data, &b->arena, cfg->ecs ? ECS_FIELDS : MAP_CAP_FIRST);
-    set_text(&ev->data, &cfg->text.message, r.message, 0);
+    map_reserve(&ev->data, &b->arena, batch_fields_room(b, cfg->ecs ? ECS_FIELDS : MAP_CAP_FIRST));
+    map_add_text(&ev->data, &cfg->text.message, r.message, 0);
     event_add_version(b, ev);
     if (r.has_time) ev->time = value_time(r.time_ns);
     if (cfg->ecs) {
         struct map *event = map_exact(&b->arena, 1);
-        set_map(&ev->data, &cfg->text.event, event);
-        set_text(event, &cfg->text.original, r.text, 0);
+        map_add_map(&ev->data, &cfg->text.event, event);
+        map_add_text(event, &cfg->text.original, r.text, 0);
         fill_ecs(cfg, b, ev, &r, host);
     } else {
         fill_legacy(cfg, b, ev, &r, host);

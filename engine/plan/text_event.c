@@ -53,8 +53,7 @@ void text_event_original(const struct text_event_cfg *cfg, struct batch *b, stru
         map = m->val.u.map;
         if (map_find(map, cfg->original.name, cfg->original.hash) != NULL) return;
     } else {
-        map = map_new(&b->arena);
-        map_reserve(map, &b->arena, 2);
+        map = map_exact(&b->arena, 2);
         map_append(&ev->data, &b->arena, cfg->event, value_map(map));
     }
     map_append(map, &b->arena, cfg->original, value_string(text));
@@ -64,9 +63,12 @@ struct event *text_event_add(const struct text_event_cfg *cfg, struct batch *b, 
 {
     struct event *ev = batch_add(b);
     if (ev == NULL) return NULL;
-    map_reserve(&ev->data, &b->arena, MAP_CAP_FIRST);
-    map_append(&ev->data, &b->arena, cfg->message, value_string(text));
+    map_reserve(&ev->data, &b->arena, batch_fields_room(b, MAP_CAP_FIRST));
+    map_add_text(&ev->data, &cfg->message, text, 0);
     event_add_version(b, ev);
-    if (cfg->keep_original) text_event_original(cfg, b, ev, text);
+    if (!cfg->keep_original) return ev;
+    struct map *map = map_exact(&b->arena, 2);
+    map_add_map(&ev->data, &cfg->event, map);
+    map_add_text(map, &cfg->original, text, 0);
     return ev;
 }

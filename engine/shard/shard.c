@@ -16,7 +16,7 @@
 #define SHARD_DATAGRAM_WAIT_NS (300 * NS_PER_US)
 #define SHARD_DATAGRAM_BUSY 8u
 #define SHARD_DATAGRAM_MORE 32u
-/* So often more are asked for before the batch goes on: batches of 32 pay all of a batch's costs. */
+/* So often more are asked for before the batch goes on: one of 32 events pays a batch's costs. */
 #define SHARD_DATAGRAM_ROUNDS 32u
 
 void shard_init(struct shard *shard, uint32_t index, struct io *io, size_t pool_bytes)

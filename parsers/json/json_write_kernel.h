@@ -141,25 +141,6 @@ static inline char *put_escape(char *to, unsigned char c)
  */
 static inline char *put_escapes(char *to, vec v, uint64_t mask, uint32_t n)
 {
-#ifdef __AVX512VBMI2__
-    /* Of the controls only \b \t \n \f \r have two bytes; then the text is spread and the gaps are
-     * backslashes. */
-    const __m256i letters =
-        _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 'b', 't', 'n', 0, 'f', 'r', 0, 0, 0, 0, 0, 0, 0, 0,
-                         0, 0, 'b', 't', 'n', 0, 'f', 'r', 0, 0);
-    __mmask32 control = _mm256_mask_cmple_epu8_mask((__mmask32)mask, v, _mm256_set1_epi8(0x1f));
-    __m256i letter = _mm256_shuffle_epi8(letters, v);
-    __mmask32 longer = _mm256_mask_cmpgt_epu8_mask(control, v, _mm256_set1_epi8(15)) |
-                       _mm256_mask_testn_epi8_mask(control, letter, letter);
-    if (__builtin_expect(longer == 0, 1)) {
-        uint64_t gaps = 0, left = mask;
-        for (uint32_t k = 0; left != 0; k++, left &= left - 1)
-            gaps |= 1ull << (_tzcnt_u64(left) + k);
-        __m512i text = _mm512_castsi256_si512(_mm256_mask_mov_epi8(v, control, letter));
-        _mm512_storeu_si512(to, _mm512_mask_expand_epi8(_mm512_set1_epi8('\\'), ~gaps, text));
-        return to + n + (uint32_t)__builtin_popcountll(mask);
-    }
-#endif
     char copy[2 * VEC_BYTES];
     uint32_t at = 0;
     vec_store(copy, v);
@@ -173,6 +154,53 @@ static inline char *put_escapes(char *to, vec v, uint64_t mask, uint32_t n)
     return to + (n - at);
 }
 
+#ifdef __AVX512VBMI2__
+/* Text of which room is made for twice as much at once. */
+#define JSON_ESCAPE_BLOCK_BYTES 4096u
+
+/* The same where every escape has two bytes, which is so but for rare controls: then the text is
+ * spread and the gaps are backslashes. No branch depends on where the escapes are. */
+static inline char *put_spread(struct writer *w, char *to, vec v, uint32_t n, size_t left)
+{
+    const uint64_t bytes =
+        0xaaaaaaaaaaaaaaaa; /* every byte has a place for a backslash before it */
+    const __m256i letters =
+        _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 'b', 't', 'n', 0, 'f', 'r', 0, 0, 0, 0, 0, 0, 0, 0,
+                         0, 0, 'b', 't', 'n', 0, 'f', 'r', 0, 0);
+    uint64_t mask = needs_escape(v);
+    __mmask32 control = _mm256_cmple_epu8_mask(v, _mm256_set1_epi8(0x1f));
+    if (__builtin_expect(control != 0, 0)) {
+        __m256i letter = _mm256_shuffle_epi8(letters, v);
+        __mmask32 longer = _mm256_mask_cmpgt_epu8_mask(control, v, _mm256_set1_epi8(15)) |
+                           _mm256_mask_testn_epi8_mask(control, letter, letter);
+        if (longer != 0) return put_escapes(room(w, to, left + 6 * VEC_BYTES), v, mask, n);
+        v = _mm256_mask_mov_epi8(v, control, letter);
+    }
+    uint64_t places = _pdep_u64(mask, ~bytes) | bytes;
+    __m512i text = _mm512_castsi256_si512(v);
+    _mm512_storeu_si512(
+        to, _mm512_mask_expand_epi8(_mm512_set1_epi8('\\'), _pext_u64(bytes, places), text));
+    return to + n + (uint32_t)__builtin_popcountll(mask);
+}
+
+/* The rest of a text from the vector on that has something to escape. */
+static __attribute__((noinline)) char *put_escaped(struct writer *w, char *to, const char *p,
+                                                   uint32_t n, uint64_t mask)
+{
+    (void)mask;
+    while (n > 0) {
+        uint32_t block = n < JSON_ESCAPE_BLOCK_BYTES ? n : JSON_ESCAPE_BLOCK_BYTES;
+        n -= block;
+        to = room(w, to, (size_t)n + 2 * block + JSON_SLACK);
+        for (; block >= VEC_BYTES; block -= VEC_BYTES, p += VEC_BYTES)
+            to = put_spread(w, to, vec_load(p), VEC_BYTES, (size_t)n + 2 * block + JSON_SLACK);
+        if (block > 0)
+            to = put_spread(w, to, load_text(p, block), block, (size_t)n + 2 * block + JSON_SLACK);
+        p += block;
+    }
+    return to;
+}
+#else
 /* The rest of a text from the vector on that has something to escape: `mask` says what of its
  * bytes at p. */
 static __attribute__((noinline)) char *put_escaped(struct writer *w, char *to, const char *p,
@@ -195,6 +223,7 @@ static __attribute__((noinline)) char *put_escaped(struct writer *w, char *to, c
         mask = needs_escape(v) & mask_low(n);
     }
 }
+#endif
 
 /* Copies and tests at once; room for n + JSON_SLACK bytes was made, more is made when escapes
  * need it. */
