@@ -500,6 +500,13 @@ static void test_lenient(void **state)
         {"UTC", "2001-2-3", NULL},
         {"UTC", "9999-01-01", NULL},
         {"UTC", "2001-02-03T04:05:06Zx", NULL},
+        {"UTC", "2001-02-03T04:05:06.123456789Z", "2001-02-03T04:05:06.123456789Z"},
+        {"UTC", "2001-02-03T04:05:06.1234567890Z", NULL},
+        {"UTC", "2001-02-03T04:05:06.Z", "2001-02-03T04:05:06.000Z"},
+        {"UTC", "2001-02-29T04:05:06Z", "2001-02-28T04:05:06.000Z"},
+        {"UTC", "2001-02-03T24:00:00Z", "2001-02-04T00:00:00.000Z"},
+        {"UTC", "2001-00-03T04:05:06Z", NULL},
+        {"UTC", "2001-02-00T04:05:06Z", NULL},
         {"UTC", "2001-02-03T04:05:06Europe/Berlin", "2001-02-03T03:05:06.000Z"},
         {"UTC", "", NULL},
         {"UTC", "1709618828", NULL},
@@ -517,6 +524,38 @@ static void test_lenient(void **state)
     }
 }
 
+/* The usual shape is read by a way of its own; with another spelling of UTC it is not. */
+static void test_lenient_ways_agree(void **state)
+{
+    (void)state;
+    struct prng r;
+    prng_seed(&r, 7);
+    uint32_t good = 0;
+    for (int i = 0; i < 200000; i++) {
+        char text[80], other[80];
+        int n = snprintf(text, sizeof(text), "%04u-%02u-%02uT%02u:%02u:%02u",
+                         prng_below(&r, 4) == 0 ? (uint32_t)prng_below(&r, 10000)
+                                                : 1990 + (uint32_t)prng_below(&r, 60),
+                         (uint32_t)prng_below(&r, 14), (uint32_t)prng_below(&r, 33),
+                         (uint32_t)prng_below(&r, 26), (uint32_t)prng_below(&r, 61),
+                         (uint32_t)prng_below(&r, 61));
+        uint32_t digits = (uint32_t)prng_below(&r, 12);
+        if (prng_below(&r, 4) > 0) text[n++] = '.';
+        for (uint32_t d = 0; d < digits; d++) text[n++] = (char)('0' + prng_below(&r, 10));
+        if (prng_below(&r, 16) == 0)
+            text[prng_below(&r, (uint32_t)n)] = (char)(32 + prng_below(&r, 95));
+        memcpy(other, text, (size_t)n);
+        memcpy(text + n, "Z", 2);
+        memcpy(other + n, "+00:00", 7);
+        int64_t ns = 0, other_ns = 0;
+        bool ok = iso8601_lenient_parse(slice_from_cstr(text), tz_utc(), NULL, &ns);
+        bool other_ok = iso8601_lenient_parse(slice_from_cstr(other), tz_utc(), NULL, &other_ns);
+        if (ok != other_ok || ns != other_ns) fail_msg("'%s' and '%s' differ", text, other);
+        good += ok;
+    }
+    assert_true(good > 50000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -530,6 +569,7 @@ int main(void)
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_bad_formats),
         cmocka_unit_test(test_lenient),
+        cmocka_unit_test(test_lenient_ways_agree),
     };
     return T_RUN(tests);
 }
