@@ -313,6 +313,15 @@ void event_add_version(struct batch *b, struct event *ev)
     map_append(&ev->data, &b->arena, core_key(version_name), value_clean(SLICE("1")));
 }
 
+struct member event_version_member(void)
+{
+    struct key key = core_key(version_name);
+    struct member m = member_laid_out(&key, VALUE_STRING, VALUE_CLEAN);
+    m.val.n = 1;
+    m.val.u.str = "1";
+    return m;
+}
+
 bool event_has_tag(struct batch *b, struct event *ev, slice tag)
 {
     struct key key = core_key(tags_name);

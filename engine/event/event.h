@@ -134,5 +134,7 @@ void event_copy(struct batch *b, struct event *to, const struct event *from);
 
 /* "@version": "1", which every event has. */
 void event_add_version(struct batch *b, struct event *ev);
+/* The same, for plugins that lay their fields out. */
+struct member event_version_member(void);
 
 #endif

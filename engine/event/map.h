@@ -8,6 +8,10 @@
  */
 #ifndef ENGINE_EVENT_MAP_H
 #define ENGINE_EVENT_MAP_H
+#include <stddef.h>
+#include <string.h>
+
+#include "engine/base/assert.h"
 #include "engine/base/hash.h"
 #include "engine/event/value.h"
 
@@ -98,48 +102,60 @@ static inline struct map *map_exact(struct arena *arena, uint32_t cap)
     return map;
 }
 
-/* map_append where room was made for everything that may come, at most MAP_SCAN_MAX: nothing to
- * check per field. The caller fills in all of the value but its key_flags, part by part: what is
- * put together on the stack is read back before its parts have arrived. */
-static inline __attribute__((always_inline)) struct value *map_next(struct map *map,
-                                                                    const struct key *key)
+/* Plugins that make the same fields in every event lay each out once, and copy it to the place
+ * behind the last member of a map in which room was made, at most MAP_SCAN_MAX. The functions
+ * return the next place: a count kept in the map would be read back for every field. */
+static inline struct member member_laid_out(const struct key *key, enum value_type type,
+                                            uint8_t flags)
 {
-    struct member *m = &map->at[map->n++];
-    m->key = key->name.p;
-    m->key_n = key->name.n;
-    m->hash = key->hash;
-    m->val.key_flags = key->flags;
-    return &m->val;
+    return (struct member){.key = key->name.p,
+                           .key_n = key->name.n,
+                           .hash = key->hash,
+                           .val = {.type = (uint8_t)type, .flags = flags, .key_flags = key->flags}};
 }
 
-static inline __attribute__((always_inline)) void map_add(struct map *map, const struct key *key,
-                                                          struct value val)
+static inline __attribute__((always_inline)) struct member *
+member_any(struct member *at, const struct member *field, struct value val)
 {
-    struct value *v = map_next(map, key);
-    v->type = val.type;
-    v->flags = val.flags;
-    v->n = val.n;
-    v->u = val.u;
+    memcpy(at, field, offsetof(struct member, val));
+    at->val = val;
+    at->val.key_flags = field->val.key_flags;
+    return at + 1;
 }
 
-static inline __attribute__((always_inline)) void
-map_add_text(struct map *map, const struct key *key, slice text, enum value_flag flags)
+/* A string, or other value that is text; `flags` are added to the field's own. */
+static inline __attribute__((always_inline)) struct member *
+member_text(struct member *at, const struct member *field, slice text, uint8_t flags)
 {
-    struct value *v = map_next(map, key);
-    v->type = VALUE_STRING;
-    v->flags = (uint8_t)flags;
-    v->n = text.n;
-    v->u.str = text.p;
+    uint64_t head; /* type, flags, key_flags, and the length, which is 0 in the field */
+    memcpy(at, field, offsetof(struct member, val));
+    memcpy(&head, &field->val, sizeof(head));
+    head |= (uint64_t)text.n << 32 | (uint64_t)flags << 8;
+    memcpy(&at->val, &head, sizeof(head));
+    at->val.u.str = text.p;
+    return at + 1;
 }
 
-static inline __attribute__((always_inline)) void
-map_add_map(struct map *map, const struct key *key, struct map *below)
+/* member_text; nothing where there is no text (p == NULL), but the place must be free all the same.
+ */
+static inline __attribute__((always_inline)) struct member *
+member_if_text(struct member *at, const struct member *field, slice text)
 {
-    struct value *v = map_next(map, key);
-    v->type = VALUE_MAP;
-    v->flags = 0;
-    v->n = 0;
-    v->u.map = below;
+    return member_text(at, field, text, 0) - (text.p == NULL);
+}
+
+static inline __attribute__((always_inline)) struct member *
+member_map(struct member *at, const struct member *field, struct map *below)
+{
+    memcpy(at, field, sizeof(*at));
+    at->val.u.map = below;
+    return at + 1;
+}
+
+static inline void map_close(struct map *map, const struct member *behind)
+{
+    map->n = (uint32_t)(behind - map->at);
+    ASSERT(map->n <= map->cap);
 }
 
 /* Replaces or appends; returns where the value sits now. */

@@ -34,7 +34,8 @@ struct capture {
     enum grok_coerce coerce;
     enum capture_kind kind;
     bool overwrite;
-    uint32_t parent; /* node that holds it, or NODE_EVENT */
+    uint32_t parent;     /* node that holds it, or NODE_EVENT */
+    struct member field; /* laid out for store_fresh */
 };
 
 /* A map that captures of one pattern make. */
@@ -42,8 +43,16 @@ struct capture {
 #define NODE_EVENT UINT32_MAX
 struct capture_node {
     const struct key *key;
+    struct member field;
     uint32_t parent;  /* node, or NODE_EVENT */
     uint32_t members; /* that it can get */
+};
+
+/* What store_fresh needs of a capture, apart from the rest, which is large. */
+struct fresh_capture {
+    struct member field;
+    uint32_t parent;
+    enum grok_coerce coerce;
 };
 
 /* What the captures of one pattern become. */
@@ -55,6 +64,7 @@ struct grok_pattern_fields {
     uint64_t roots; /* a bit for each top-level field, see root_bit */
     uint32_t n_roots, n_nodes;
     struct capture_node *node;
+    struct fresh_capture *fresh_capture;
 };
 
 struct grok_field {
@@ -144,17 +154,17 @@ static err store(struct grok_run *r, const struct capture *c, struct value val, 
 }
 
 /* The value of a capture; false: there is none to store. */
-static inline bool capture_value(struct grok_run *r, const struct capture *capture, slice text,
+static inline bool capture_value(struct grok_run *r, enum grok_coerce coerce, slice text,
                                  uint8_t flags, struct value *val)
 {
     *val = value_nil();
     if (text.p == NULL) return r->cfg->keep_empty_captures;
-    if (capture->coerce == GROK_STRING) {
+    if (coerce == GROK_STRING) {
         *val = value_string(text);
         val->flags = flags;
         return text.n > 0 || r->cfg->keep_empty_captures;
     }
-    if (capture->coerce == GROK_INT)
+    if (coerce == GROK_INT)
         *val = int_text_is_json(text) ? value_int_text(text) : ruby_to_i(text, &r->batch->arena);
     else
         *val = value_float(ruby_to_f(text));
@@ -184,7 +194,7 @@ static struct map *node_map(struct grok_run *r, const struct grok_pattern_fields
     struct map *above =
         node->parent == NODE_EVENT ? &r->ev->data : node_map(r, pattern, node->parent, made);
     struct map *map = map_exact(&r->batch->arena, node->members);
-    map_add_map(above, node->key, map);
+    map_close(above, member_map(above->at + above->n, &node->field, map));
     made[index] = map;
     return map;
 }
@@ -196,13 +206,13 @@ static void store_fresh(struct grok_run *r, const struct grok_pattern_fields *pa
     struct map *made[NODES_MAX], *data = &r->ev->data;
     memset(made, 0, pattern->n_nodes * sizeof(struct map *));
     map_reserve(data, &r->batch->arena, data->n + pattern->n_roots);
-    const struct capture *capture = pattern->capture;
+    const struct fresh_capture *capture = pattern->fresh_capture;
     for (uint32_t i = 0; i < result->n; i++, capture++) {
         struct value val;
-        if (!capture_value(r, capture, result->values[i], flags, &val)) continue;
+        if (!capture_value(r, capture->coerce, result->values[i], flags, &val)) continue;
         struct map *map =
             capture->parent == NODE_EVENT ? data : node_map(r, pattern, capture->parent, made);
-        map_add(map, &capture->ref.step[capture->ref.depth - 1].key, val);
+        map_close(map, member_any(map->at + map->n, &capture->field, val));
     }
 }
 
@@ -219,7 +229,7 @@ static bool store_all(struct grok_run *r, const struct grok_field *field,
     uint32_t old_n = r->ev->data.n;
     for (uint32_t i = 0; i < result->n; i++, capture++) {
         struct value val;
-        if (!capture_value(r, capture, result->values[i], flags, &val)) continue;
+        if (!capture_value(r, capture->coerce, result->values[i], flags, &val)) continue;
         if (store(r, capture, val, pattern->distinct ? old_n : r->ev->data.n) != ERR_OK)
             return false;
     }
@@ -447,7 +457,8 @@ static uint32_t add_node(struct grok_pattern_fields *fields, uint32_t parent, co
     for (uint32_t i = 0; i < fields->n_nodes; i++)
         if (is_node(fields, i, parent, key)) return i;
     if (fields->n_nodes == NODES_MAX) return NODE_EVENT;
-    fields->node[fields->n_nodes] = (struct capture_node){.key = key, .parent = parent};
+    fields->node[fields->n_nodes] = (struct capture_node){
+        .key = key, .field = member_laid_out(key, VALUE_MAP, 0), .parent = parent};
     if (parent != NODE_EVENT) fields->node[parent].members++;
     return fields->n_nodes++;
 }
@@ -492,6 +503,13 @@ static void plan_fresh(struct compiler *c, struct grok_pattern_fields *fields, u
     for (uint32_t i = 0; i < n && fields->fresh; i++) fields->fresh = is_alone(fields, i);
     for (uint32_t i = 0; i < fields->n_nodes; i++)
         if (fields->node[i].members > MAP_SCAN_MAX) fields->fresh = false;
+    fields->fresh_capture = heap_alloc(c->heap, (n + 1) * sizeof(*fields->fresh_capture));
+    for (uint32_t i = 0; i < n && fields->fresh; i++) {
+        const struct capture *capture = &fields->capture[i];
+        const struct key *key = &capture->ref.step[capture->ref.depth - 1].key;
+        fields->fresh_capture[i] = (struct fresh_capture){member_laid_out(key, VALUE_STRING, 0),
+                                                          capture->parent, capture->coerce};
+    }
     for (uint32_t i = 0; i < n; i++) fields->n_roots += fields->capture[i].parent == NODE_EVENT;
     for (uint32_t i = 0; i < fields->n_nodes; i++)
         fields->n_roots += fields->node[i].parent == NODE_EVENT;

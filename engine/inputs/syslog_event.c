@@ -16,12 +16,6 @@ struct syslog_reading {
     int64_t time_ns;
 };
 
-static inline __attribute__((always_inline)) void append(struct map *map, const struct key *key,
-                                                         slice text)
-{
-    if (text.p != NULL) map_add_text(map, key, text, 0);
-}
-
 static const struct value *label(const struct syslog_labels *labels, uint32_t at)
 {
     return at < labels->n ? &labels->at[at] : NULL;
@@ -31,8 +25,9 @@ static struct value coded(const struct syslog_event_cfg *cfg, struct arena *aren
                           const struct value *name, enum syslog_at code_at, enum syslog_at name_at)
 {
     struct map *map = map_exact(arena, 2);
-    map_add(map, &cfg->key[code_at], value_int(code));
-    if (name != NULL) map_add(map, &cfg->key[name_at], *name);
+    struct member *at = member_any(map->at, &cfg->field[code_at], value_int(code));
+    if (name != NULL) at = member_any(at, &cfg->field[name_at], *name);
+    map_close(map, at);
     return value_map(map);
 }
 
@@ -55,10 +50,11 @@ static struct value log_map(const struct syslog_event_cfg *cfg, struct arena *ar
                             uint32_t priority)
 {
     struct map *log = map_exact(arena, 1), *syslog = map_exact(arena, 3);
-    map_add_map(log, &cfg->syslog, syslog);
-    map_add(syslog, &cfg->key[SYSLOG_PRIORITY], value_int(priority));
-    map_add(syslog, &cfg->severity_key, severity_map(cfg, arena, priority & 7));
-    map_add(syslog, &cfg->facility_key, facility_map(cfg, arena, priority >> 3));
+    map_close(log, member_map(log->at, &cfg->syslog, syslog));
+    struct member *at = member_any(syslog->at, &cfg->field[SYSLOG_PRIORITY], value_int(priority));
+    at = member_any(at, &cfg->severity_field, severity_map(cfg, arena, priority & 7));
+    at = member_any(at, &cfg->facility_field, facility_map(cfg, arena, priority >> 3));
+    map_close(syslog, at);
     return value_map(log);
 }
 
@@ -89,7 +85,7 @@ void syslog_event_prepare(struct syslog_event_cfg *cfg, struct arena *arena)
     for (uint32_t i = 0; i < SYSLOG_FACILITIES; i++)
         cfg->facility_map[i] = value_share(facility_map(cfg, arena, i), true, arena);
     struct map *service = map_exact(arena, 1);
-    map_add(service, &cfg->key[SYSLOG_SERVICE], cfg->service_type);
+    map_close(service, member_any(service->at, &cfg->field[SYSLOG_SERVICE], cfg->service_type));
     cfg->service_map = value_share(value_map(service), true, arena);
 }
 
@@ -98,38 +94,38 @@ static struct value number(const struct syslog_event_cfg *cfg, uint32_t num)
     return num < SYSLOG_PRIORITIES ? cfg->number[num] : value_int(num);
 }
 
-static void add_modern(const struct syslog_event_cfg *cfg, struct batch *b, struct map *map,
-                       const struct syslog_5424 *m)
+static struct member *put_modern(const struct syslog_event_cfg *cfg, struct batch *b,
+                                 struct member *at, const struct syslog_5424 *m)
 {
     struct value version = value_int(m->version);
     if (cfg->ecs) version = syslog_version_text(m->version, &b->arena);
-    map_add(map, &cfg->key[SYSLOG_VERSION], version);
-    append(map, &cfg->key[SYSLOG_MSGID], m->msgid);
-    if (m->structured_data.p != NULL)
-        map_add(map, &cfg->key[SYSLOG_STRUCTURED_DATA],
-                syslog_structured_data(m->structured_data, &b->arena));
+    at = member_any(at, &cfg->field[SYSLOG_VERSION], version);
+    at = member_if_text(at, &cfg->field[SYSLOG_MSGID], m->msgid);
+    if (m->structured_data.p == NULL) return at;
+    return member_any(at, &cfg->field[SYSLOG_STRUCTURED_DATA],
+                      syslog_structured_data(m->structured_data, &b->arena));
 }
 
-static void fill_legacy(const struct syslog_event_cfg *cfg, struct batch *b, struct event *ev,
-                        const struct syslog_reading *r, slice host)
+static struct member *fill_legacy(const struct syslog_event_cfg *cfg, struct batch *b,
+                                  struct member *at, const struct syslog_reading *r, slice host)
 {
-    struct map *map = &ev->data;
+    const struct member *field = cfg->field;
     uint32_t severity = r->priority & 7, facility = r->priority >> 3;
-    map_add_text(map, &cfg->key[SYSLOG_HOST], host, VALUE_CLEAN);
-    map_add(map, &cfg->key[SYSLOG_PRIORITY], number(cfg, r->priority));
-    append(map, &cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
-    append(map, &cfg->key[SYSLOG_TIMESTAMP8601], r->timestamp8601);
-    append(map, &cfg->key[SYSLOG_LOGSOURCE], r->hostname);
-    append(map, &cfg->key[SYSLOG_PROGRAM], r->program);
-    append(map, &cfg->key[SYSLOG_PID], r->pid);
-    map_add(map, &cfg->key[SYSLOG_SEVERITY], number(cfg, severity));
-    map_add(map, &cfg->key[SYSLOG_FACILITY], number(cfg, facility));
-    if (r->modern != NULL) add_modern(cfg, b, map, r->modern);
-    if (!cfg->use_labels) return;
+    at = member_text(at, &field[SYSLOG_HOST], host, VALUE_CLEAN);
+    at = member_any(at, &field[SYSLOG_PRIORITY], number(cfg, r->priority));
+    at = member_if_text(at, &field[SYSLOG_TIMESTAMP], r->timestamp);
+    at = member_if_text(at, &field[SYSLOG_TIMESTAMP8601], r->timestamp8601);
+    at = member_if_text(at, &field[SYSLOG_LOGSOURCE], r->hostname);
+    at = member_if_text(at, &field[SYSLOG_PROGRAM], r->program);
+    at = member_if_text(at, &field[SYSLOG_PID], r->pid);
+    at = member_any(at, &field[SYSLOG_SEVERITY], number(cfg, severity));
+    at = member_any(at, &field[SYSLOG_FACILITY], number(cfg, facility));
+    if (r->modern != NULL) at = put_modern(cfg, b, at, r->modern);
+    if (!cfg->use_labels) return at;
     const struct value *name = label(&cfg->facility, facility);
-    if (name != NULL) map_add(map, &cfg->key[SYSLOG_FACILITY_LABEL], *name);
+    if (name != NULL) at = member_any(at, &field[SYSLOG_FACILITY_LABEL], *name);
     name = label(&cfg->severity, severity);
-    if (name != NULL) map_add(map, &cfg->key[SYSLOG_SEVERITY_LABEL], *name);
+    return name == NULL ? at : member_any(at, &field[SYSLOG_SEVERITY_LABEL], *name);
 }
 
 /* [log]: the same for all lines of a priority, but for what RFC 5424 adds. */
@@ -143,40 +139,44 @@ static struct value make_log(const struct syslog_event_cfg *cfg, struct batch *b
     struct map *log = map_exact(arena, 1), *syslog = map_exact(arena, 7);
     uint32_t severity = r->priority & 7, facility = r->priority >> 3;
     bool usual = facility < SYSLOG_FACILITIES;
-    map_add_map(log, &cfg->syslog, syslog);
-    map_add(syslog, &cfg->key[SYSLOG_PRIORITY], number(cfg, r->priority));
-    map_add(syslog, &cfg->severity_key, cfg->severity_map[severity]);
-    map_add(syslog, &cfg->facility_key,
-            usual ? cfg->facility_map[facility] : facility_map(cfg, arena, facility));
-    add_modern(cfg, b, syslog, r->modern);
-    if (odd_pid != NULL) map_add(syslog, &cfg->key[SYSLOG_PROCID], *odd_pid);
+    map_close(log, member_map(log->at, &cfg->syslog, syslog));
+    struct member *at =
+        member_any(syslog->at, &cfg->field[SYSLOG_PRIORITY], number(cfg, r->priority));
+    at = member_any(at, &cfg->severity_field, cfg->severity_map[severity]);
+    at = member_any(at, &cfg->facility_field,
+                    usual ? cfg->facility_map[facility] : facility_map(cfg, arena, facility));
+    at = put_modern(cfg, b, at, r->modern);
+    if (odd_pid != NULL) at = member_any(at, &cfg->field[SYSLOG_PROCID], *odd_pid);
+    map_close(syslog, at);
     return value_map(log);
 }
 
-static void fill_ecs(const struct syslog_event_cfg *cfg, struct batch *b, struct event *ev,
-                     const struct syslog_reading *r, slice host)
+static struct member *fill_ecs(const struct syslog_event_cfg *cfg, struct batch *b,
+                               struct member *at, const struct syslog_reading *r, slice host)
 {
     struct arena *arena = &b->arena;
     struct value pid = r->pid.p == NULL ? value_nil() : syslog_pid(r->pid);
     bool odd_pid = pid.type == VALUE_STRING && r->modern != NULL;
-    map_add(&ev->data, &cfg->log, make_log(cfg, b, r, odd_pid ? &pid : NULL));
+    at = member_any(at, &cfg->log, make_log(cfg, b, r, odd_pid ? &pid : NULL));
 
     struct map *where = map_exact(arena, 2);
-    map_add_map(&ev->data, &cfg->host_key, where);
-    map_add_text(where, &cfg->key[SYSLOG_HOST], host, VALUE_CLEAN);
-    append(where, &cfg->key[SYSLOG_LOGSOURCE], r->hostname);
+    struct member *below = member_text(where->at, &cfg->field[SYSLOG_HOST], host, VALUE_CLEAN);
+    map_close(where, member_if_text(below, &cfg->field[SYSLOG_LOGSOURCE], r->hostname));
+    at = member_map(at, &cfg->host_field, where);
 
     bool has_pid = pid.type != VALUE_NIL && !odd_pid;
     if (r->program.p != NULL || has_pid) {
         struct map *process = map_exact(arena, 2);
-        map_add_map(&ev->data, &cfg->process, process);
-        append(process, &cfg->key[SYSLOG_PROGRAM], r->program);
-        if (has_pid) map_add(process, &cfg->key[SYSLOG_PID], pid);
+        below = member_if_text(process->at, &cfg->field[SYSLOG_PROGRAM], r->program);
+        if (has_pid) below = member_any(below, &cfg->field[SYSLOG_PID], pid);
+        map_close(process, below);
+        at = member_map(at, &cfg->process, process);
     }
-    map_add(&ev->data, &cfg->service, cfg->service_map);
+    at = member_any(at, &cfg->service, cfg->service_map);
     /* Left only where it could not be read. */
-    if (r->timestamp.p != NULL && !r->has_time && r->modern == NULL)
-        append(&ev->data, &cfg->key[SYSLOG_TIMESTAMP], r->timestamp);
+    if (!r->has_time && r->modern == NULL)
+        at = member_if_text(at, &cfg->field[SYSLOG_TIMESTAMP], r->timestamp);
+    return at;
 }
 
 /* Part by part: a slice that was just written cannot be read back in one piece without waiting. */
@@ -246,17 +246,16 @@ void syslog_event_add(struct syslog_event_state *s, const struct syslog_event_cf
     struct event *ev = batch_add(b);
     if (ev == NULL) return;
     map_reserve(&ev->data, &b->arena, batch_fields_room(b, cfg->ecs ? ECS_FIELDS : MAP_CAP_FIRST));
-    map_add_text(&ev->data, &cfg->text.message, r.message, 0);
-    event_add_version(b, ev);
+    struct member *at = member_text(ev->data.at, &cfg->text.message, r.message, 0);
+    *at++ = cfg->text.version;
     if (r.has_time) ev->time = value_time(r.time_ns);
     if (cfg->ecs) {
-        struct map *event = map_exact(&b->arena, 1);
-        map_add_map(&ev->data, &cfg->text.event, event);
-        map_add_text(event, &cfg->text.original, r.text, 0);
-        fill_ecs(cfg, b, ev, &r, host);
+        at = text_event_put_original(&cfg->text, b, at, r.text);
+        at = fill_ecs(cfg, b, at, &r, host);
     } else {
-        fill_legacy(cfg, b, ev, &r, host);
+        at = fill_legacy(cfg, b, at, &r, host);
     }
+    map_close(&ev->data, at);
     if (r.failed) event_tag(b, ev, SLICE("_grokparsefailure_sysloginput"), true);
     if (r.timestamp.p != NULL && !r.has_time) event_tag(b, ev, SLICE("_dateparsefailure"), true);
 }

@@ -51,9 +51,9 @@ struct syslog_event_cfg {
     bool ecs, use_labels, rfc5424;
     struct syslog_labels facility, severity;
     struct fieldref ref[SYSLOG_AT_N], text_field;
-    /* The last step of each ref, and the maps on the way, for the direct way. */
-    struct key key[SYSLOG_AT_N];
-    struct key log, syslog, severity_key, facility_key, host_key, process, service;
+    /* The last step of each ref as a text, and the maps on the way, for the direct way. */
+    struct member field[SYSLOG_AT_N];
+    struct member log, syslog, severity_field, facility_field, host_field, process, service;
     struct text_event_cfg text;
     struct date_format *date[SYSLOG_DATE_FORMATS];
     const struct tz *zone;

@@ -41,21 +41,28 @@ static const char *const names_ecs[SYSLOG_AT_N] = {"[host][ip]",
                                                    "[log][syslog][structured_data]",
                                                    "[log][syslog][procid]"};
 
+static struct member map_field(struct compiler *c, const char *name)
+{
+    struct key key = compile_key(c, slice_from_cstr(name));
+    return member_laid_out(&key, VALUE_MAP, 0);
+}
+
 static err compile_names(struct syslog_event_cfg *cfg, struct compiler *c)
 {
     const char *const *names = cfg->ecs ? names_ecs : names_legacy;
     for (uint32_t i = 0; i < SYSLOG_AT_N; i++) {
         err e = compile_fieldref(c, &cfg->ref[i], slice_from_cstr(names[i]), c->plugin->pos);
         if (e != ERR_OK) return e;
-        cfg->key[i] = compile_key(c, cfg->ref[i].step[cfg->ref[i].depth - 1].key.name);
+        struct key key = compile_key(c, cfg->ref[i].step[cfg->ref[i].depth - 1].key.name);
+        cfg->field[i] = member_laid_out(&key, VALUE_STRING, 0);
     }
-    cfg->log = compile_key(c, SLICE("log"));
-    cfg->syslog = compile_key(c, SLICE("syslog"));
-    cfg->severity_key = compile_key(c, SLICE("severity"));
-    cfg->facility_key = compile_key(c, SLICE("facility"));
-    cfg->host_key = compile_key(c, SLICE("host"));
-    cfg->process = compile_key(c, SLICE("process"));
-    cfg->service = compile_key(c, SLICE("service"));
+    cfg->log = map_field(c, "log");
+    cfg->syslog = map_field(c, "syslog");
+    cfg->severity_field = map_field(c, "severity");
+    cfg->facility_field = map_field(c, "facility");
+    cfg->host_field = map_field(c, "host");
+    cfg->process = map_field(c, "process");
+    cfg->service = map_field(c, "service");
     return ERR_OK;
 }
 

@@ -8,9 +8,13 @@ err text_event_compile(struct text_event_cfg *cfg, slice charset, bool keep_orig
                        struct compiler *c)
 {
     cfg->keep_original = keep_original;
-    cfg->message = compile_key(c, SLICE("message"));
+    struct key message = compile_key(c, SLICE("message"));
     cfg->event = compile_key(c, SLICE("event"));
     cfg->original = compile_key(c, SLICE("original"));
+    cfg->message = member_laid_out(&message, VALUE_STRING, 0);
+    cfg->version = event_version_member();
+    cfg->event_field = member_laid_out(&cfg->event, VALUE_MAP, 0);
+    cfg->original_field = member_laid_out(&cfg->original, VALUE_STRING, 0);
     if (charset_find(charset, &cfg->charset) == ERR_OK) return ERR_OK;
     compile_error(c, "charset", "the name of a character encoding, such as UTF-8 or ISO-8859-1",
                   "unknown charset `%.*s`", SLICE_FMT(charset));
@@ -64,11 +68,9 @@ struct event *text_event_add(const struct text_event_cfg *cfg, struct batch *b, 
     struct event *ev = batch_add(b);
     if (ev == NULL) return NULL;
     map_reserve(&ev->data, &b->arena, batch_fields_room(b, MAP_CAP_FIRST));
-    map_add_text(&ev->data, &cfg->message, text, 0);
-    event_add_version(b, ev);
-    if (!cfg->keep_original) return ev;
-    struct map *map = map_exact(&b->arena, 2);
-    map_add_map(&ev->data, &cfg->event, map);
-    map_add_text(map, &cfg->original, text, 0);
+    struct member *at = member_text(ev->data.at, &cfg->message, text, 0);
+    *at++ = cfg->version;
+    if (cfg->keep_original) at = text_event_put_original(cfg, b, at, text);
+    map_close(&ev->data, at);
     return ev;
 }

@@ -13,7 +13,9 @@
 
 struct text_event_cfg {
     const struct charset *charset;
-    struct key message, event, original;
+    struct key event, original;
+    /* message, @version, event, [event][original] */
+    struct member message, version, event_field, original_field;
     bool keep_original; /* [event][original] */
 };
 
@@ -37,6 +39,14 @@ struct event *text_event_add(const struct text_event_cfg *cfg, struct batch *b, 
 /* Adds [event][original] to an event a codec has made otherwise. */
 void text_event_original(const struct text_event_cfg *cfg, struct batch *b, struct event *ev,
                          slice text);
+/* [event][original] of a fresh event that has no [event], as the member at `at`. */
+static inline struct member *text_event_put_original(const struct text_event_cfg *cfg,
+                                                     struct batch *b, struct member *at, slice text)
+{
+    struct map *map = map_exact(&b->arena, 2);
+    map_close(map, member_text(map->at, &cfg->original_field, text, 0));
+    return member_map(at, &cfg->event_field, map);
+}
 /* The text as it is when whole frames must outlive the call: itself when the blob is pinned,
  * else a copy in the arena. */
 static inline slice decode_keep(const struct decode *d, slice text)
