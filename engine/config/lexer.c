@@ -124,8 +124,9 @@ static bool octal_value(struct parser *p, slice digits, bool minus, struct confi
     }
     out->u.num = minus ? -num : num;
     out->text = heap_printf(p->heap, "%lld", (long long)out->u.num);
-    diag_warn(p->diag, out->pos, NULL, "'%.*s' is read as the octal number %.*s, as in Logstash",
-              SLICE_FMT(digits), SLICE_FMT(out->text));
+    diag_lint(p->diag, out->pos, "octal-number", "write the number without the leading zero",
+              "'%.*s' is read as the octal number %.*s, as in Logstash", SLICE_FMT(digits),
+              SLICE_FMT(out->text));
     return true;
 }
 

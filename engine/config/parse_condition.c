@@ -109,16 +109,18 @@ static void lint_in(struct parser *p, const struct cond *cond)
 {
     const struct config_value *b = &cond->b;
     if (cond->a.type != CONFIG_SELECTOR && b->type != CONFIG_SELECTOR)
-        diag_warn(p->diag, cond->pos, NULL, "both sides of `in` are constants");
+        diag_lint(p->diag, cond->pos, "constant-in", "put a field like [name] on one side",
+                  "both sides of `in` are constants: the result is the same for every event, and "
+                  "not the same in every release of Logstash");
     if (b->type != CONFIG_SELECTOR) return;
     slice name = slice_trim(slice_part(b->text, 1, b->text.n - 2));
     bool quoted =
         name.n > 1 && (name.p[0] == '"' || name.p[0] == '\'') && name.p[name.n - 1] == name.p[0];
     if (!quoted) return;
-    diag_warn(p->diag, b->pos, NULL,
-              "a list of one string is read as the field %.*s, as in Logstash; write == %.*s, or "
-              "repeat the string in the list",
-              SLICE_FMT(b->text), SLICE_FMT(name));
+    char fix[200];
+    snprintf(fix, sizeof(fix), "write == %.*s, or repeat the string in the list", SLICE_FMT(name));
+    diag_lint(p->diag, b->pos, "list-of-one", fix,
+              "a list of one string is read as the field %.*s, as in Logstash", SLICE_FMT(b->text));
 }
 
 static void check_in(struct parser *p, const struct cond *cond)
@@ -331,10 +333,10 @@ static void lint_grouping(struct parser *p, const struct chain *chain, const str
     show_usual(chain, &usual);
     if (real.n > SHOW_BYTES_MAX) real.n = SHOW_BYTES_MAX;
     if (usual.n > SHOW_BYTES_MAX) usual.n = SHOW_BYTES_MAX;
-    diag_warn(p->diag, chain->terms[0]->pos, NULL,
+    diag_lint(p->diag, chain->terms[0]->pos, "condition-grouping",
+              "add parentheses to say which one you want",
               "Logstash groups this condition unusually, and so does spate\n"
-              "  it means:     %.*s\n  not:          %.*s\n"
-              "  add parentheses to say which one you want",
+              "  it means:     %.*s\n  not:          %.*s",
               (int)real.n, real.data, (int)usual.n, usual.data);
     buf_fini(&real);
     buf_fini(&usual);

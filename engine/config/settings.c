@@ -96,11 +96,13 @@ static bool usable(const struct reader *r, const struct ast_option *option,
                    SLICE_FMT(r->plugin_name), r->kind, instead);
         return false;
     }
+    char fix[200];
+    snprintf(fix, sizeof(fix), "write %s", s->name);
     if (found->by_old_name)
-        diag_warn(r->diag, option->pos, NULL, "`%.*s` is the old name of `%s`",
+        diag_lint(r->diag, option->pos, "old-option", fix, "`%.*s` is the old name of `%s`",
                   SLICE_FMT(option->name), s->name);
     else if (s->flags & SETTING_OLD)
-        diag_warn(r->diag, option->pos, NULL, "`%s` is deprecated. %s", s->name, instead);
+        diag_lint(r->diag, option->pos, "old-option", instead, "`%s` is deprecated", s->name);
     if (s->type == SETTING_CODEC && option->times > 1) {
         diag_error(r->diag, option->pos, "one codec", "`%s` is given %u times", s->name,
                    option->times);
