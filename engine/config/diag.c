@@ -100,11 +100,24 @@ void diag_lint(struct diag *diag, struct pos pos, const char *name, const char *
     diag->at[before].fix = heap_dup(&diag->heap, slice_from_cstr(fix));
 }
 
+void diag_fix(struct diag *diag, const char *format, ...)
+{
+    va_list args;
+    struct buf text = {0};
+    if (diag->n == 0 || diag->errors + diag->warnings > DIAG_MAX) return;
+    va_start(args, format);
+    buf_vprintf(&text, format, args);
+    va_end(args);
+    diag->at[diag->n - 1].fix = heap_dup(&diag->heap, buf_slice(&text));
+    buf_fini(&text);
+}
+
 void diag_suggest(struct diag *diag, slice name, const char *const *candidates, uint32_t n)
 {
     if (diag->n == 0 || diag->errors + diag->warnings > DIAG_MAX) return;
     int32_t best = nearest_name(name, candidates, n);
     if (best < 0) return;
+    diag->at[diag->n - 1].fix = SLICE_NONE; /* this is better advice */
     diag->at[diag->n - 1].suggestion = heap_dup(&diag->heap, slice_from_cstr(candidates[best]));
 }
 

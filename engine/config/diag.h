@@ -82,6 +82,8 @@ void diag_warn(struct diag *diag, struct pos pos, const char *expected, const ch
 /* A warning of the lint `name` (engine/lint/lint.h), with what to do about it. */
 void diag_lint(struct diag *diag, struct pos pos, const char *name, const char *fix,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Adds what to do about it to the entry just made, in place of an earlier one. */
+void diag_fix(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Adds "did you mean 'x'?" to the entry just made, if some candidate is near enough. */
 void diag_suggest(struct diag *diag, slice name, const char *const *candidates, uint32_t n);
 

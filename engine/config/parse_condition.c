@@ -7,7 +7,6 @@
  */
 #include "engine/config/parser.h"
 
-#define RVALUE_TOKENS "'\"', \"'\", \"-\", [0-9], \"[\", [A-Za-z_], \"/\""
 #define SHOW_BYTES_MAX 400u
 
 struct chain {
@@ -55,7 +54,7 @@ static bool parse_rvalue(struct parser *p, struct config_value *out)
     slice word;
     if (!lex_bareword(p, &word))
         return config_parse_fail(
-            p, "[ \\t\\r\\n], \"#\", \"(\", \"!\", " RVALUE_TOKENS,
+            p, SYNTAX_OPERAND,
             "a field like [name], a string, a number, a list or a regular expression");
     lex_skip(p);
     if (lex_peek(p) == '(') {
@@ -65,11 +64,7 @@ static bool parse_rvalue(struct parser *p, struct config_value *out)
         return false;
     }
     p->at = pos.at;
-    config_parse_fail(p, RVALUE_TOKENS, "a field like [name], a quoted string or a number");
-    if (slice_equal(word, SLICE("true")) || slice_equal(word, SLICE("false")))
-        diag_warn(
-            p->diag, pos, NULL,
-            "there are no boolean literals in conditions: write `if [field]` or `if ![field]`");
+    config_parse_fail(p, SYNTAX_OPERAND, "a field like [name], a quoted string or a number");
     return false;
 }
 
@@ -169,8 +164,7 @@ static bool parse_right(struct parser *p, struct cond *cond)
     lex_skip(p);
     if (cond->type != COND_MATCH && cond->type != COND_NO_MATCH) return parse_rvalue(p, &cond->b);
     if (lex_string(p, &cond->b) || lex_regex(p, &cond->b)) return true;
-    return config_parse_fail(p, "[ \\t\\r\\n], \"#\", '\"', \"'\", \"/\"",
-                             "a regular expression like /^a.*z$/");
+    return config_parse_fail(p, SYNTAX_OPERAND, "a regular expression like /^a.*z$/");
 }
 
 static struct cond *parse_relation(struct parser *p)
@@ -212,8 +206,7 @@ static struct cond *parse_parens(struct parser *p)
     if (cond == NULL) return NULL;
     lex_skip(p);
     if (lex_take(p, ")")) return cond;
-    config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"and\", \"or\", \"xor\", \"nand\", \")\"",
-                      "')' or an operator");
+    config_parse_fail(p, SYNTAX_PAREN, "')' or an operator");
     return NULL;
 }
 
@@ -226,8 +219,7 @@ static struct cond *parse_negation(struct parser *p, struct pos pos)
     } else {
         struct config_value field;
         if (!lex_selector(p, &field)) {
-            config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"(\", \"[\"",
-                              "'(' or a field like [name] after '!'");
+            config_parse_fail(p, SYNTAX_OPERAND, "'(' or a field like [name] after '!'");
             return NULL;
         }
         inner = cond_new(p, COND_TRUTHY, field.pos);

@@ -57,6 +57,8 @@ struct lint_facts {
     bool any_type; /* and existing ones may be of another type than it says */
 };
 
+struct legacy;
+
 struct lint {
     const struct ast *ast;
     const struct process_settings *settings;
@@ -68,6 +70,7 @@ struct lint {
     struct lint_cond *cond;
     uint32_t cond_n, cond_cap;
     struct lint_facts facts;
+    struct legacy *legacy; /* fields of the disabled mode; see fields.c */
 };
 
 /* A warning of the lint that runs. */

@@ -22,6 +22,8 @@ void lint_regex_impossible(struct lint *l);
 void lint_grok_shadowed(struct lint *l);
 void lint_grok_append(struct lint *l);
 void lint_grok_coercion(struct lint *l);
+void lint_grok_token(struct lint *l);
+void lint_incomplete(struct lint *l);
 void lint_grok_break(struct lint *l);
 void lint_ecs_field(struct lint *l);
 void lint_missing_field(struct lint *l);

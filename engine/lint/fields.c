@@ -22,19 +22,18 @@ static void legacy_add(struct lint *l, struct legacy *set, slice name, slice by)
     set->by[set->n++] = by;
 }
 
-/* The visitors of captures have no context of their own. */
-static struct legacy *collecting;
-
 static void legacy_capture(struct lint *l, const struct grok_use *use, slice field, slice type)
 {
     (void)use;
     (void)type;
-    legacy_add(l, collecting, field, SLICE("grok"));
+    legacy_add(l, l->legacy, field, SLICE("grok"));
 }
 
 static void legacy_grok(struct lint *l, const struct grok_use *use)
 {
-    if (lint_is_ecs(l, use->plugin->plugin)) lint_captures_legacy(l, use, legacy_capture);
+    const struct ast_plugin *p = use->plugin->plugin;
+    if (lint_is_ecs(l, p) && lint_option(p, "target") == NULL)
+        lint_captures_legacy(l, use, legacy_capture);
 }
 
 /* What inputs set in the disabled mode only. */
@@ -78,23 +77,28 @@ static void check_legacy(struct lint *l, slice name, struct pos pos, void *conte
 
 void lint_ecs_field(struct lint *l)
 {
-    if (l->facts.any_type) return;
-    struct legacy *set = heap_alloc(l->heap, sizeof(*set));
-    collecting = set;
+    l->legacy = heap_alloc(l->heap, sizeof(*l->legacy));
     lint_groks(l, legacy_grok);
-    legacy_inputs(l, set);
-    collecting = NULL;
-    if (set->n > 0) lint_references(l, check_legacy, set);
+    legacy_inputs(l, l->legacy);
+    if (!l->facts.any_type && l->legacy->n > 0) lint_references(l, check_legacy, l->legacy);
 }
 
 /* ---- missing-field ------------------------------------------------------------------------ */
+
+/* ecs-field has said so. */
+static bool is_legacy(const struct lint *l, slice canonical)
+{
+    for (uint32_t i = 0; i < l->legacy->n; i++)
+        if (slice_equal(l->legacy->name[i], canonical)) return true;
+    return false;
+}
 
 static void check_missing(struct lint *l, slice name, struct pos pos, void *context)
 {
     (void)context;
     /* Not a reference at all: the text stays as it is, which may be meant. */
     if (name.p[0] != '[' && slice_find_byte(name, ' ') >= 0) return;
-    if (facts_may_exist(l, field_canon(l, name))) return;
+    if (facts_may_exist(l, field_canon(l, name)) || is_legacy(l, field_canon(l, name))) return;
     lint_warn(l, pos, "correct the name, or set the field before",
               "no input or filter of this configuration sets %.*s: it is always missing",
               SLICE_FMT(name));

@@ -221,3 +221,16 @@ void lint_no_timestamp(struct lint *l)
                           "without @timestamp");
     }
 }
+
+void lint_incomplete(struct lint *l)
+{
+    static const enum section needed[] = {SECTION_INPUT, SECTION_OUTPUT};
+    static const char *const why[] = {"there is no input: no event ever comes",
+                                      "there is no output: every event is lost"};
+    for (int i = 0; i < 2; i++)
+        if (l->ast->sections[needed[i]].n == 0)
+            lint_warn(l, pos_make(l->ast->source, 0),
+                      i == 0 ? "add an input { ... }, or the file that has it"
+                             : "add an output { ... }, or the file that has it",
+                      "%s", why[i]);
+}

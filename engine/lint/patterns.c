@@ -98,6 +98,8 @@ static void check_impossible(struct lint *l, const struct config_value *v, const
     slice text = make_opaque(l, v->text, &map);
     struct regex_hazard hazard = regex_hazard_find(text, is_grok ? REGEX_DOT_ALL : 0);
     if (!hazard.impossible) return;
+    /* A variable that stayed as it was: partial-variable says so. */
+    if (slice_starts(slice_from(text, hazard.impossible_at), SLICE("${"))) return;
     lint_warn(l, place(v, map, hazard.impossible_at),
               "remove the anchor, or escape it (\\^ or \\$) if the character itself is meant",
               "%s can never match here: no line begins or ends in the middle of one", what);
@@ -281,4 +283,42 @@ static void check_break(struct lint *l, const struct grok_use *use)
 void lint_grok_break(struct lint *l)
 {
     lint_groks(l, check_break);
+}
+
+/* The type of %{NAME:field:type}; empty when there is none. */
+static slice token_type(slice token)
+{
+    slice inner = slice_part(token, 2, token.n - 3);
+    for (int i = 0; i < 2; i++) {
+        int64_t colon = slice_find_byte(inner, ':');
+        if (colon < 0) return SLICE_NONE;
+        inner = slice_from(inner, (uint32_t)colon + 1);
+    }
+    return inner;
+}
+
+static void check_token(struct lint *l, const struct grok_use *use)
+{
+    slice text = use->pattern->text;
+    for (uint32_t i = 0; i < text.n; i++) {
+        slice token = token_at(text, i);
+        if (token.n < 4 || slice_find_byte(token, '=') >= 0) continue;
+        slice type = token_type(token);
+        struct pos pos = config_value_pos_in(use->pattern, i);
+        if (slice_find(slice_from(token, 2), SLICE("%{")) >= 0)
+            lint_warn(l, pos, "write the } where the first one ends",
+                      "this %%{ is not closed before the next one: both become one reference to "
+                      "the first");
+        else if (type.n > 0 && !slice_equal(type, SLICE("int")) &&
+                 !slice_equal(type, SLICE("float")) && !slice_equal(type, SLICE("string")))
+            lint_warn(l, pos, "write :int or :float, or mutate convert after the grok",
+                      "grok knows the types int and float only: %.*s is passed over and the field "
+                      "is text",
+                      SLICE_FMT(type));
+    }
+}
+
+void lint_grok_token(struct lint *l)
+{
+    lint_groks(l, check_token);
 }
