@@ -112,7 +112,11 @@ void lint_filter(struct diag *diag, const struct lint_allow *allow)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < diag->n; i++) {
         const struct diag_entry *entry = &diag->at[i];
-        if (entry->lint != NULL && (list_allows(allow, entry->lint) || comment_allows(entry)))
+        bool again = kept > 0 && entry->lint != NULL && entry->lint == diag->at[kept - 1].lint &&
+                     entry->pos.source == diag->at[kept - 1].pos.source &&
+                     entry->pos.at == diag->at[kept - 1].pos.at;
+        if (again ||
+            (entry->lint != NULL && (list_allows(allow, entry->lint) || comment_allows(entry))))
             diag->warnings--;
         else
             diag->at[kept++] = *entry;
