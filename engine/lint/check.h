@@ -48,6 +48,7 @@ struct field_fact {
     slice name; /* canonical */
     uint32_t types;
     bool by_grok_only;
+    bool made; /* something brings it into being; else it is only changed where it is */
 };
 
 struct lint_facts {
@@ -105,6 +106,8 @@ static inline bool field_is(struct lint *l, slice name, const char *canonical)
 void facts_collect(struct lint *l);
 /* NULL when nothing in the configuration writes it. */
 const struct field_fact *facts_find(const struct lint *l, slice canonical);
+/* Whether something in the configuration brings exactly this field into being. */
+bool facts_made(const struct lint *l, slice canonical);
 /* Whether an event can have it at all. */
 bool facts_may_exist(const struct lint *l, slice canonical);
 

@@ -30,6 +30,12 @@ const struct field_fact *facts_find(const struct lint *l, slice canonical)
     return NULL;
 }
 
+bool facts_made(const struct lint *l, slice canonical)
+{
+    const struct field_fact *fact = facts_find(l, canonical);
+    return fact != NULL && fact->made;
+}
+
 static struct field_fact *fact_of(struct lint *l, slice canonical)
 {
     struct lint_facts *f = &l->facts;
@@ -43,7 +49,7 @@ static struct field_fact *fact_of(struct lint *l, slice canonical)
     return &f->at[f->n++];
 }
 
-static void note(struct lint *l, slice name, uint32_t types)
+static void note_change(struct lint *l, slice name, uint32_t types)
 {
     /* A name that is made when the event comes can be any. */
     if (slice_find(name, SLICE("%{")) >= 0) {
@@ -53,6 +59,18 @@ static void note(struct lint *l, slice name, uint32_t types)
     struct field_fact *fact = fact_of(l, field_canon(l, name));
     fact->types |= types;
     fact->by_grok_only = false;
+}
+
+static void note(struct lint *l, slice name, uint32_t types)
+{
+    note_change(l, name, types);
+    if (slice_find(name, SLICE("%{")) < 0) fact_of(l, field_canon(l, name))->made = true;
+}
+
+static void note_changes(struct lint *l, const struct config_value *v, uint32_t types)
+{
+    struct config_hash pairs = lint_pairs(l, v);
+    for (uint32_t i = 0; i < pairs.n; i++) note_change(l, pairs.at[i].key.text, types);
 }
 
 static void note_keys(struct lint *l, const struct config_value *v, uint32_t types)
@@ -137,7 +155,7 @@ bool facts_may_exist(const struct lint *l, slice canonical)
     slice top = field_top(canonical);
     if (is_one_of(top, given)) return true;
     for (uint32_t i = 0; i < l->facts.n; i++)
-        if (slice_equal(field_top(l->facts.at[i].name), top)) return true;
+        if (l->facts.at[i].made && slice_equal(field_top(l->facts.at[i].name), top)) return true;
     return false;
 }
 
@@ -152,10 +170,10 @@ static void facts_mutate(struct lint *l, const struct ast_plugin *p)
             if (config_is_scalar(&pairs.at[k].val)) note(l, pairs.at[k].val.text, TYPE_ANY);
     }
     note_keys(l, lint_option(p, "replace"), TYPE_STRING);
-    note_keys(l, lint_option(p, "update"), TYPE_STRING);
-    note_keys(l, lint_option(p, "join"), TYPE_STRING);
-    note_keys(l, lint_option(p, "coerce"), TYPE_ANY);
-    note_keys(l, lint_option(p, "split"), TYPE_LIST);
+    note_changes(l, lint_option(p, "update"), TYPE_STRING);
+    note_changes(l, lint_option(p, "join"), TYPE_STRING);
+    note_changes(l, lint_option(p, "coerce"), TYPE_ANY);
+    note_changes(l, lint_option(p, "split"), TYPE_LIST);
     note_keys(l, lint_option(p, "merge"), TYPE_ANY);
     struct config_hash convert = lint_pairs(l, lint_option(p, "convert"));
     for (uint32_t i = 0; i < convert.n; i++) {
@@ -165,7 +183,7 @@ static void facts_mutate(struct lint *l, const struct ast_plugin *p)
                         : slice_equal(to, SLICE("boolean")) ? TYPE_BOOL
                         : slice_equal(to, SLICE("string"))  ? TYPE_STRING
                                                             : TYPE_ANY;
-        note(l, convert.at[i].key.text, type);
+        note_change(l, convert.at[i].key.text, type);
     }
 }
 
@@ -287,6 +305,7 @@ static void note_capture(struct lint *l, const struct grok_use *use, slice field
         return;
     }
     struct field_fact *fact = fact_of(l, field_canon(l, field));
+    fact->made = true;
     fact->types |= slice_equal(type, SLICE("int"))     ? TYPE_INT
                    : slice_equal(type, SLICE("float")) ? TYPE_FLOAT
                                                        : TYPE_STRING;

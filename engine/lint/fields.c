@@ -15,7 +15,7 @@ struct legacy {
 static void legacy_add(struct lint *l, struct legacy *set, slice name, slice by)
 {
     slice canonical = field_canon(l, name);
-    if (set->n == LEGACY_MAX || facts_find(l, canonical) != NULL) return;
+    if (set->n == LEGACY_MAX || facts_made(l, canonical)) return;
     for (uint32_t i = 0; i < set->n; i++)
         if (slice_equal(set->name[i], canonical)) return;
     set->name[set->n] = canonical;
@@ -120,7 +120,7 @@ static void check_dotted(struct lint *l, slice name, struct pos pos, void *conte
     slice canonical = field_canon(l, name);
     slice inner = slice_part(canonical, 1, canonical.n - 2);
     (void)context;
-    if (slice_find_byte(inner, '[') >= 0 || facts_find(l, canonical) != NULL) return;
+    if (slice_find_byte(inner, '[') >= 0 || facts_made(l, canonical)) return;
     for (uint32_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
         if (!slice_starts(inner, slice_from_cstr(objects[i]))) continue;
         char fix[256] = "write [";

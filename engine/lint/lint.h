@@ -33,7 +33,8 @@ struct lint_allow {
 bool lint_known(slice name, struct diag *diag);
 /* Runs all lints on a configuration without errors. */
 void lint_run(const struct ast *ast, const struct process_settings *settings, struct diag *diag);
-/* Takes out what is said twice of one place, and what is silenced, by the list (may be NULL) or by comments in the source. */
+/* Takes out what is said twice of one place, and what is silenced, by the list (may be NULL) or by
+ * comments in the source. */
 void lint_filter(struct diag *diag, const struct lint_allow *allow);
 /* Warns about comments that silence a lint which does not exist. */
 void lint_comments(const struct source *source, struct diag *diag);
