@@ -105,6 +105,10 @@ bool lex_string(struct parser *p, struct config_value *out)
     if (!quoted_span(p, quote, &raw))
         return config_parse_fail(p, SYNTAX_TOKEN,
                                  "a closing quote for the string that starts here");
+    if (slice_find_byte(raw, '\n') >= 0) {
+        p->long_from = out->pos.at;
+        p->long_to = p->at;
+    }
     out->text = p->options.support_escapes ? unescape(p->heap, raw) : heap_dup(p->heap, raw);
     return true;
 }

@@ -109,6 +109,21 @@ static bool parse_branch(struct parser *p, struct ast_statement *out)
     }
 }
 
+/* Words of other languages. */
+static bool is_foreign_else(slice name)
+{
+    return slice_equal(name, SLICE("elsif")) || slice_equal(name, SLICE("elif")) ||
+           slice_equal(name, SLICE("unless"));
+}
+
+/* No plugin has the name of a section: a brace is missing before it. */
+static bool is_section(slice name)
+{
+    for (int i = 0; i < SECTION_N; i++)
+        if (slice_equal(name, slice_from_cstr(section_names[i]))) return true;
+    return false;
+}
+
 static bool parse_statement(struct parser *p, struct ast_statement *out)
 {
     *out = (struct ast_statement){.type = STATEMENT_PLUGIN, .pos = lex_pos(p)};
@@ -122,6 +137,10 @@ static bool parse_statement(struct parser *p, struct ast_statement *out)
     }
     if (slice_equal(name, SLICE("if"))) return parse_branch(p, out);
     if (name.n == 0) return config_parse_fail(p, SYNTAX_STATEMENT, "a plugin, `if` or '}'");
+    if (is_foreign_else(name) || is_section(name)) {
+        p->at = out->pos.at;
+        return config_parse_fail(p, SYNTAX_STATEMENT, "a plugin, `if`, `else if` or '}'");
+    }
     if (slice_equal(name, SLICE("else"))) {
         p->at = out->pos.at;
         return config_parse_fail(p, SYNTAX_ELSE, "an `if` before this `else`");

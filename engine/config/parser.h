@@ -14,6 +14,7 @@ struct parser {
     const struct source *source;
     slice text;
     uint32_t at, depth;
+    uint32_t long_from, long_to; /* the last string of several lines; 0, 0: none */
     bool failed;
     struct ast_options options;
     struct heap *heap;

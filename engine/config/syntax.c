@@ -204,10 +204,37 @@ static const char *advice_plugin(const struct parser *p, char *out, size_t cap)
     uint32_t from = to;
     while (from > 0 && lex_is_name_char(p->text.p[from - 1])) from--;
     slice word = slice_part(p->text, from, to - from);
+    snprintf(out, cap, "write %.*s { }, even without options", SLICE_FMT(word));
+    return out;
+}
+
+static const char *advice_statement(const struct parser *p, char *out, size_t cap)
+{
+    slice here = rest_of(p), word = name_at(here);
+    uint32_t brace;
+    if (slice_equal(word, SLICE("unless"))) return "write if !(...)";
     if (slice_equal(word, SLICE("elsif")) || slice_equal(word, SLICE("elif")))
         return "write else if";
-    if (slice_equal(word, SLICE("unless"))) return "write if !(...)";
-    snprintf(out, cap, "write %.*s { }, even without options", SLICE_FMT(word));
+    if (is_section_word(word) && open_brace(p->text, p->at, &brace)) {
+        snprintf(out, cap, "close the { of %.*s in line %u before the section %.*s begins",
+                 SLICE_FMT(owner_of(p->text, brace)), pos_place(pos_make(p->source, brace)).line,
+                 SLICE_FMT(word));
+        return out;
+    }
+    return starts(here, ",") ? "remove the comma" : "remove it, or put it into a plugin";
+}
+
+/* A value without quotes goes on behind the letters that a bare word can have. */
+static const char *advice_unquoted(const struct parser *p, char *out, size_t cap)
+{
+    uint32_t from = p->at, to = p->at;
+    while (from > 0 && lex_is_name_char(p->text.p[from - 1])) from--;
+    while (to < p->text.n && to - from < 80 && !lex_is_blank(p->text.p[to]) &&
+           strchr("{}[]\"',", p->text.p[to]) == NULL)
+        to++;
+    if (from == p->at) return "put white space between the options";
+    snprintf(out, cap, "put the text into quotes: \"%.*s\"",
+             SLICE_FMT(slice_part(p->text, from, to - from)));
     return out;
 }
 
@@ -220,13 +247,12 @@ static const char *advice_body(const struct parser *p, slice here)
     return advice_condition(here);
 }
 
-static const char *advice_option_end(const struct parser *p)
+static const char *advice_option_end(const struct parser *p, char *out, size_t cap)
 {
     slice here = rest_of(p);
     if (starts(here, ",")) return "remove the comma: white space is enough between options";
     if (starts(here, ":") || starts(here, "=")) return "write =>, with white space before the name";
-    return "put the text into quotes when it has more than letters, digits and _; else put a blank "
-           "between the options";
+    return advice_unquoted(p, out, cap);
 }
 
 static const char *advice(const struct parser *p, enum syntax at, char *out, size_t cap)
@@ -237,8 +263,7 @@ static const char *advice(const struct parser *p, enum syntax at, char *out, siz
     switch (at) {
     case SYNTAX_SECTION: return advice_section(here, p->at == 0);
     case SYNTAX_PLUGIN: return advice_plugin(p, out, cap);
-    case SYNTAX_STATEMENT:
-        return starts(here, ",") ? "remove the comma" : "remove it, or put it into a plugin";
+    case SYNTAX_STATEMENT: return advice_statement(p, out, cap);
     case SYNTAX_ELSE: return "put the else behind the } of its if, with no plugin between";
     case SYNTAX_OPTION: return starts(here, ",") ? "remove the comma" : NULL;
     case SYNTAX_KEY:
@@ -247,7 +272,7 @@ static const char *advice(const struct parser *p, enum syntax at, char *out, siz
     case SYNTAX_ARROW: fix = advice_arrow(here); return fix ? fix : advice_brace(p, out, cap);
     case SYNTAX_VALUE: return advice_value(p, out, cap);
     case SYNTAX_LIST: return "put a comma between two items, and ] behind the last";
-    case SYNTAX_OPTION_END: return advice_option_end(p);
+    case SYNTAX_OPTION_END: return advice_option_end(p, out, cap);
     case SYNTAX_OPERAND: return advice_operand(here, out, cap);
     case SYNTAX_PAREN:
         fix = advice_condition(here);
@@ -260,11 +285,26 @@ static const char *advice(const struct parser *p, enum syntax at, char *out, siz
 
 /* ---- the message ------------------------------------------------------------------------- */
 
+/* Characters that belong together: == && {{ <%. */
+static uint32_t mark_length(slice here)
+{
+    uint32_t n = 0;
+    while (n < here.n && n < 3 && strchr("=<>!~&|:", here.p[n]) != NULL && here.p[n] != '\0') n++;
+    if (starts(here, "{{") || starts(here, "{%") || starts(here, "<%") || starts(here, "//") ||
+        starts(here, "/*"))
+        n = 2;
+    return n;
+}
+
 /* 'word' or 'c'; what cannot be seen has a name. */
 static void show_found(const struct parser *p, char *out, size_t cap)
 {
     slice here = rest_of(p), word = name_at(here);
-    if (here.n == 0) {
+    uint32_t mark = mark_length(here);
+    if (here.n > 0 && here.p[0] == '-') word.n = 0;
+    if (mark > 1) {
+        snprintf(out, cap, "'%.*s'", (int)mark, here.p);
+    } else if (here.n == 0) {
         snprintf(out, cap, "the end");
     } else if (word.n > 0) {
         snprintf(out, cap, "'%.*s'", word.n > 40 ? 40 : (int)word.n, word.p);
@@ -277,6 +317,13 @@ static void show_found(const struct parser *p, char *out, size_t cap)
         else
             snprintf(out, cap, "'%.*s'", n == 0 ? 1 : (int)n, here.p);
     }
+}
+
+/* A string of several lines ended on this line: as like as not it was never meant to be one. */
+static bool follows_long_string(const struct parser *p)
+{
+    slice between = slice_part(p->text, p->long_to, p->at - p->long_to);
+    return p->long_to > 0 && p->long_to <= p->at && slice_find_byte(between, '\n') < 0;
 }
 
 bool config_parse_fail(struct parser *p, enum syntax at, const char *expected)
@@ -293,11 +340,19 @@ bool config_parse_fail(struct parser *p, enum syntax at, const char *expected)
     }
     if (at == SYNTAX_TOKEN) {
         diag_error(p->diag, lex_pos(p), NULL, "expected %s", expected);
+        if (strchr("\"'/", lex_peek(p)) != NULL && !lex_end(p))
+            diag_fix(p->diag, "add the closing %c where the text ends", lex_peek(p));
         return false;
     }
     show_found(p, found, sizeof(found));
     diag_error(p->diag, lex_pos(p), NULL, "found %s, expected %s", found, expected);
     const char *text = advice(p, at, fix, sizeof(fix));
-    if (text != NULL) diag_fix(p->diag, "%s", text);
+    if (follows_long_string(p))
+        diag_fix(p->diag,
+                 "the string that begins in line %u ends only here: is its closing quote "
+                 "missing there?",
+                 pos_place(pos_make(p->source, p->long_from)).line);
+    else if (text != NULL)
+        diag_fix(p->diag, "%s", text);
     return false;
 }
