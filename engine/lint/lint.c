@@ -74,7 +74,8 @@ static bool next_name(slice *list, slice *out)
 static bool line_allows(slice line, const char *name)
 {
     int64_t at = slice_find(line, SLICE(MARKER));
-    slice one, list = at < 0 ? SLICE_NONE : slice_from(line, (uint32_t)at + sizeof(MARKER) - 1);
+    if (at < 0) return false;
+    slice one, list = slice_from(line, (uint32_t)at + sizeof(MARKER) - 1);
     while (next_name(&list, &one))
         if (name_is(name, one)) return true;
     return false;
