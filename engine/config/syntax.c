@@ -112,6 +112,7 @@ static const char *advice_foreign(const struct parser *p)
 static const char *advice_arrow(slice here)
 {
     if (starts(here, "=>")) return NULL;
+    if (starts(here, "}")) return "every option has a value: write name => value";
     if (starts(here, "=")) return "write => (and == only in conditions)";
     if (starts(here, ":") || starts(here, ">=") || starts(here, "->")) return "write =>";
     return NULL;
@@ -148,6 +149,8 @@ static const char *advice_operand(slice here, char *out, size_t cap)
         slice_equal(word, SLICE("nil")) || slice_equal(word, SLICE("null")))
         return "conditions have no such constant: write if [field], or if ![field]";
     if (slice_equal(word, SLICE("not"))) return "write ![field], or !(...) around a comparison";
+    if (starts(here, "=")) return "write == to compare";
+    if (starts(here, "{")) return "complete the condition before its block begins";
     if (starts(here, "%{")) return "a condition takes the field itself: write [field]";
     if (starts(here, "$")) return "write a variable as a whole text: \"${NAME}\"";
     if (word.n == 0 || word.n > 60) return NULL;
@@ -334,18 +337,23 @@ bool config_parse_fail(struct parser *p, enum syntax at, const char *expected)
     p->failed = true;
     if (lex_end(p) && at != SYNTAX_TOKEN && open_brace(p->text, p->at, &brace)) {
         diag_error(p->diag, pos_make(p->source, brace), NULL,
-                   "this '{' is never closed: the configuration ends without its '}'");
+                   "the '{' at line %u is never closed: the configuration ends without its '}'",
+                   pos_place(pos_make(p->source, brace)).line);
         diag_fix(p->diag, "add the missing }");
         return false;
     }
+    /* In the text, too: it may be shown without its place, as by the monitoring API. */
+    struct pos_place place = pos_place(lex_pos(p));
     if (at == SYNTAX_TOKEN) {
-        diag_error(p->diag, lex_pos(p), NULL, "expected %s", expected);
+        diag_error(p->diag, lex_pos(p), NULL, "expected %s, at line %u, column %u", expected,
+                   place.line, place.column);
         if (strchr("\"'/", lex_peek(p)) != NULL && !lex_end(p))
             diag_fix(p->diag, "add the closing %c where the text ends", lex_peek(p));
         return false;
     }
     show_found(p, found, sizeof(found));
-    diag_error(p->diag, lex_pos(p), NULL, "found %s, expected %s", found, expected);
+    diag_error(p->diag, lex_pos(p), NULL, "found %s at line %u, column %u, expected %s", found,
+               place.line, place.column, expected);
     const char *text = advice(p, at, fix, sizeof(fix));
     if (follows_long_string(p))
         diag_fix(p->diag,
