@@ -158,6 +158,8 @@ static int with_settings(struct run *r)
     if (e == ERR_OK && !test) e = check_user(s);
     if (e == ERR_OK && !test) e = take_data(s, &data, r->diag);
     if (e == ERR_OK) e = wanted_read(s, r->flags->path_settings, &r->env, &set, r->diag);
+    lint_name(r->diag, "settings-warning");
+    lint_filter(r->diag, &r->lint.allow);
     diag_print_file(r->diag, stderr);
     int code = 1;
     if (e == ERR_OK) {

@@ -148,6 +148,7 @@ struct plan *wanted_compile(const struct wanted *w, const char *cache_dir,
         env_expand_ast(env, ast, &heap, &diag) == ERR_OK)
         plan = plan_compile(ast, &heap, &diag, &plugin_registry, w->settings, cache_dir);
     if (plan != NULL && lint != NULL && lint->run) lint_run(ast, w->settings, &diag);
+    lint_name(&diag, "plugin-warning");
     lint_filter(&diag, lint == NULL ? NULL : &lint->allow);
     report(r, &diag);
     diag_fini(&diag);

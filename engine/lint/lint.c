@@ -1,6 +1,7 @@
 /* lint.c - the table, the run, and what is silenced. */
 #include "engine/lint/lint.h"
 
+#include "engine/base/assert.h"
 #include "engine/lint/checks.h"
 
 /* clang-format off */
@@ -108,6 +109,16 @@ static bool list_allows(const struct lint_allow *allow, const char *name)
     return false;
 }
 
+void lint_name(struct diag *diag, const char *name)
+{
+    ASSERT(find(slice_from_cstr(name)) != NULL);
+    for (uint32_t i = 0; i < diag->n; i++) {
+        struct diag_entry *entry = &diag->at[i];
+        if (entry->level == DIAG_WARNING && entry->pos.source != NULL && entry->lint == NULL)
+            entry->lint = name;
+    }
+}
+
 void lint_filter(struct diag *diag, const struct lint_allow *allow)
 {
     uint32_t kept = 0;
@@ -136,8 +147,9 @@ void lint_comments(const struct source *source, struct diag *diag)
         slice one, list = end < 0 ? slice_from(text, from) : slice_part(text, from, (uint32_t)end);
         while (next_name(&list, &one)) {
             if (find(one) != NULL) continue;
-            diag_warn(diag, pos_make(source, (uint32_t)(one.p - text.p)), NULL,
-                      "there is no lint '%.*s' (see docs/configuration.md)", SLICE_FMT(one));
+            diag_lint(diag, pos_make(source, (uint32_t)(one.p - text.p)), "unknown-lint",
+                      "use a name of docs/configuration.md", "there is no lint '%.*s'",
+                      SLICE_FMT(one));
             suggest(diag, one);
         }
     }

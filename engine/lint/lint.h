@@ -36,6 +36,8 @@ void lint_run(const struct ast *ast, const struct process_settings *settings, st
 /* Takes out what is said twice of one place, and what is silenced, by the list (may be NULL) or by
  * comments in the source. */
 void lint_filter(struct diag *diag, const struct lint_allow *allow);
+/* Gives the warnings about a text that have no name of their own this one. */
+void lint_name(struct diag *diag, const char *name);
 /* Warns about comments that silence a lint which does not exist. */
 void lint_comments(const struct source *source, struct diag *diag);
 /* A Markdown table of the lints. */

@@ -39,6 +39,16 @@ def test_lint_counts_warnings_and_test_does_not(tmp_path):
     assert os.listdir(tmp_path) == ["a.conf"]
 
 
+def test_lint_of_settings_files(tmp_path):
+    settings = tmp_path / "spate.yml"
+    settings.write_text("queue.max_bytes: 2gb\n")
+    code, _, err = run("lint", "-e", SOUND, "--path.settings", tmp_path)
+    assert code == 1 and "spate.yml:1:" in err and "[settings-warning]" in err
+    assert run("lint", "-e", SOUND, "--path.settings", tmp_path, "--allow", "settings-warning")[0] == 0
+    settings.write_text("# spate: allow settings-warning\nqueue.max_bytes: 2gb\n")
+    assert run("lint", "-e", SOUND, "--path.settings", tmp_path) == (0, "Configuration OK\n", "")
+
+
 def test_lint_of_a_folder_names_files(tmp_path):
     for name in ("10-a.conf", "20-b.conf"):
         (tmp_path / name).write_text("input { generator { type => 'x' } }\noutput { file { path => '/tmp/%s' } }\n" % name)
