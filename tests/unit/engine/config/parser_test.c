@@ -109,7 +109,8 @@ struct bad {
 };
 
 static const struct bad bad[] = {
-    {"input { stdin { } }\nfilters { }\n", "t.conf:2:1: error: found 'filters' at line 2, column 1, expected"},
+    {"input { stdin { } }\nfilters { }\n",
+     "t.conf:2:1: error: found 'filters' at line 2, column 1, expected"},
     {"filters {", "did you mean 'filter'?"},
     {"filter {\n drop { }\n }\n}\n", "t.conf:4:1: error: found '}'"},
     {"filter {\n if [a] and { drop {} }\n}", "t.conf:2:13: "},
