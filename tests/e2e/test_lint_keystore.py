@@ -98,6 +98,9 @@ def test_configurations_read_the_keystore_first(tmp_path):
     assert run("keystore", "add", "SPATE_E2E_SECRET", *where, stdin="from the keystore\n")[0] == 0
     assert events(*args, env=env)[0]["message"] == "from the keystore"
     assert events(*args)[0]["message"] == "from the keystore"
+    # No message shows it.
+    code, out, err = run("-t", "-e", CONF.replace("message", "count"), *where)
+    assert code == 1 and "count must be a valid number" in err and "from the keystore" not in out + err
     # Settings files see it, too, and a broken keystore stops everything.
     assert run("keystore", "add", "node", *where, stdin="named-by-secret\n")[0] == 0
     (tmp_path / "spate.yml").write_text("pipeline.workers: ${workers:1}\nnode.name: ${NODE}\nlog.level: ${nosuch.level}\n")
