@@ -33,7 +33,7 @@ static void keep_stdout_clean(const struct plan *plan)
 
 static struct plan *compile(struct control *c, const struct wanted *w, struct load_report *r)
 {
-    struct plan *plan = wanted_compile(w, c->cache_dir, r);
+    struct plan *plan = wanted_compile(w, c->cache_dir, NULL, r);
     if (plan != NULL) keep_stdout_clean(plan);
     if (r->text.n > 0) {
         if (plan == NULL)
@@ -166,7 +166,7 @@ static struct wanted_set *read_set(struct control *c)
     struct wanted_set *set = c->first;
     struct diag diag = DIAG_INIT;
     c->first = NULL;
-    if (set == NULL && wanted_read(c->settings, c->path_settings, &set, &diag) != ERR_OK) {
+    if (set == NULL && wanted_read(c->settings, c->path_settings, c->env, &set, &diag) != ERR_OK) {
         struct buf text = {0};
         diag_print(&diag, &text);
         log_error("agent", "cannot read the list of pipelines:\n%s", buf_cstr(&text));
@@ -344,12 +344,13 @@ static int run_pipelines(struct control *c)
 }
 
 int control_run(const struct process_settings *settings, const char *path_settings,
-                const struct data_dir *data, struct wanted_set *set)
+                const struct env *env, const struct data_dir *data, struct wanted_set *set)
 {
     struct control *c = calloc(1, sizeof(*c));
     ASSERT(c != NULL);
     c->settings = settings;
     c->path_settings = path_settings;
+    c->env = env;
     c->first = set;
     c->uuid = data->uuid;
     slice path_data = process_settings_text(settings, "path.data");

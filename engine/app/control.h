@@ -18,6 +18,7 @@ struct control {
     struct signals signals;
     const struct process_settings *settings;
     const char *path_settings;
+    const struct env *env;
     struct wanted_set *first; /* read at start-up; NULL once it has been used */
     const char *uuid;         /* of this installation */
     struct api *api;
@@ -31,6 +32,6 @@ struct control {
 /* Runs until a signal or until all inputs have ended; the exit code of the process. Takes `set`;
  * `data` is path.data, held. */
 int control_run(const struct process_settings *settings, const char *path_settings,
-                const struct data_dir *data, struct wanted_set *set);
+                const struct env *env, const struct data_dir *data, struct wanted_set *set);
 
 #endif

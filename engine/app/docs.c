@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/app/commands.h"
+#include "engine/lint/lint.h"
 #include "engine/registry.h"
 
 static void add_common(const struct setting *settings, const char *kind, struct buf *out)
@@ -88,10 +89,19 @@ static void add_all(struct buf *out)
     process_settings_markdown(out);
 }
 
-int docs_main(void)
+int docs_main(const char *part)
 {
     struct buf out = {0};
-    add_all(&out);
+    if (part == NULL) {
+        add_all(&out);
+    } else if (strcmp(part, "settings") == 0) {
+        process_settings_markdown(&out);
+    } else if (strcmp(part, "lints") == 0) {
+        lint_markdown(&out);
+    } else {
+        fprintf(stderr, "usage: spate --docs [settings | lints]\n");
+        return 1;
+    }
     bool good = fwrite(out.data, 1, out.n, stdout) == out.n && fflush(stdout) == 0;
     buf_fini(&out);
     return good ? 0 : 1;

@@ -75,6 +75,8 @@ static const struct flag table[] = {
 void flags_help(FILE *out)
 {
     fprintf(out, "Usage: spate [flags]\n"
+                 "       spate lint [flags] [--allow NAME]...\n"
+                 "       spate keystore create|add|list|remove [NAME]... --path.settings FOLDER\n"
                  "       spate grok explain [--sample FILE] PATTERN... | -f CONFIG\n"
                  "       spate --docs\n\nFlags:\n");
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {

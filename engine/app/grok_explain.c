@@ -137,7 +137,7 @@ static bool explain_config(const char *path, const struct process_settings *sett
 {
     struct wanted wanted = {.settings = settings, .id = "main", .path = path};
     struct load_report report;
-    struct plan *plan = wanted_compile(&wanted, NULL, &report);
+    struct plan *plan = wanted_compile(&wanted, NULL, NULL, &report);
     fprintf(stderr, "%.*s", (int)report.text.n, report.text.n == 0 ? "" : report.text.data);
     load_report_fini(&report);
     if (plan == NULL) return false;

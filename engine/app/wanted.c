@@ -9,19 +9,20 @@
 #include "engine/config/files.h"
 #include "engine/registry.h"
 
-static struct wanted wanted_of(const struct process_settings *s)
+static struct wanted wanted_of(const struct process_settings *s, const struct env *env)
 {
     return (struct wanted){.settings = s,
+                           .env = env,
                            .id = process_settings_text(s, "pipeline.id").p,
                            .path = process_settings_text(s, "path.config").p,
                            .text = process_settings_text(s, "config.string").p};
 }
 
 static err from_flags(struct wanted_set *set, const struct process_settings *base,
-                      bool pipelines_file, struct diag *diag)
+                      const struct env *env, bool pipelines_file, struct diag *diag)
 {
     set->at = heap_alloc(&set->heap, sizeof(*set->at));
-    set->at[0] = wanted_of(base);
+    set->at[0] = wanted_of(base, env);
     set->n = 1;
     if (pipelines_file)
         diag_warn(diag, POS_NONE, NULL,
@@ -41,17 +42,17 @@ static err from_flags(struct wanted_set *set, const struct process_settings *bas
 }
 
 static err from_pipelines(struct wanted_set *set, const struct process_settings *base,
-                          const char *path, struct diag *diag)
+                          const struct env *env, const char *path, struct diag *diag)
 {
-    struct env env = ENV_PROCESS;
+    struct env process = ENV_PROCESS;
     struct pipeline_list list;
-    err e = pipelines_load(base, path, &env, &set->heap, diag, &list);
+    err e = pipelines_load(base, path, env == NULL ? &process : env, &set->heap, diag, &list);
     if (e != ERR_OK) return e;
     set->at = heap_alloc(&set->heap, (list.n + 1) * sizeof(*set->at));
     for (uint32_t i = 0; i < list.n; i++) {
         e = process_settings_finish(list.at[i], diag);
         if (e != ERR_OK) return e;
-        set->at[set->n++] = wanted_of(list.at[i]);
+        set->at[set->n++] = wanted_of(list.at[i], env);
     }
     if (set->n > 0) return ERR_OK;
     diag_error(diag, POS_NONE, "a list of pipelines", "%s: no pipeline", path);
@@ -59,7 +60,7 @@ static err from_pipelines(struct wanted_set *set, const struct process_settings 
 }
 
 err wanted_read(const struct process_settings *base, const char *path_settings,
-                struct wanted_set **out, struct diag *diag)
+                const struct env *env, struct wanted_set **out, struct diag *diag)
 {
     struct wanted_set *set = calloc(1, sizeof(*set));
     ASSERT(set != NULL);
@@ -71,9 +72,9 @@ err wanted_read(const struct process_settings *base, const char *path_settings,
     bool file = path.p != NULL && access(path.p, F_OK) == 0;
     err e;
     if (given) {
-        e = from_flags(set, base, file, diag);
+        e = from_flags(set, base, env, file, diag);
     } else if (path.p != NULL) {
-        e = from_pipelines(set, base, path.p, diag);
+        e = from_pipelines(set, base, env, path.p, diag);
     } else {
         diag_error(diag, POS_NONE, NULL,
                    "no configuration: give -f PATH, -e TEXT, or --path.settings FOLDER with a "
@@ -123,15 +124,18 @@ static void report(struct load_report *r, const struct diag *diag)
 {
     diag_print(diag, &r->text);
     r->errors = diag->errors;
+    r->warnings = diag->warnings;
     for (uint32_t i = 0; i < diag->n && r->first[0] == '\0'; i++)
         if (diag->at[i].level == DIAG_ERROR) slice_cstr(diag->at[i].text, r->first, 300);
 }
 
-struct plan *wanted_compile(const struct wanted *w, const char *cache_dir, struct load_report *r)
+struct plan *wanted_compile(const struct wanted *w, const char *cache_dir,
+                            const struct lint_request *lint, struct load_report *r)
 {
     struct heap heap = HEAP_INIT;
     struct diag diag = DIAG_INIT;
-    struct env env = ENV_PROCESS;
+    struct env process = ENV_PROCESS;
+    const struct env *env = w->env == NULL ? &process : w->env;
     struct ast *ast = heap_alloc(&heap, sizeof(*ast));
     struct ast_options options = {process_settings_bool(w->settings, "config.support_escapes")};
     const struct source *source = NULL;
@@ -141,8 +145,11 @@ struct plan *wanted_compile(const struct wanted *w, const char *cache_dir, struc
     check_promises(w->settings, &diag);
     if (read_source(w, &heap, &diag, &source) == ERR_OK &&
         ast_parse(source, options, &heap, &diag, ast) == ERR_OK &&
-        env_expand_ast(&env, ast, &heap, &diag) == ERR_OK)
+        env_expand_ast(env, ast, &heap, &diag) == ERR_OK)
         plan = plan_compile(ast, &heap, &diag, &plugin_registry, w->settings, cache_dir);
+    if (plan != NULL && lint != NULL && lint->run) lint_run(ast, w->settings, &diag);
+    lint_name(&diag, "plugin-warning");
+    lint_filter(&diag, lint == NULL ? NULL : &lint->allow);
     report(r, &diag);
     diag_fini(&diag);
     heap_fini(&heap);

@@ -87,11 +87,37 @@ void diag_warn(struct diag *diag, struct pos pos, const char *expected, const ch
     va_end(args);
 }
 
+void diag_lint(struct diag *diag, struct pos pos, const char *name, const char *fix,
+               const char *format, ...)
+{
+    va_list args;
+    uint32_t before = diag->n;
+    va_start(args, format);
+    diag_add(diag, DIAG_WARNING, pos, NULL, format, args);
+    va_end(args);
+    if (diag->n == before) return;
+    diag->at[before].lint = name;
+    diag->at[before].fix = heap_dup(&diag->heap, slice_from_cstr(fix));
+}
+
+void diag_fix(struct diag *diag, const char *format, ...)
+{
+    va_list args;
+    struct buf text = {0};
+    if (diag->n == 0 || diag->errors + diag->warnings > DIAG_MAX) return;
+    va_start(args, format);
+    buf_vprintf(&text, format, args);
+    va_end(args);
+    diag->at[diag->n - 1].fix = heap_dup(&diag->heap, buf_slice(&text));
+    buf_fini(&text);
+}
+
 void diag_suggest(struct diag *diag, slice name, const char *const *candidates, uint32_t n)
 {
     if (diag->n == 0 || diag->errors + diag->warnings > DIAG_MAX) return;
     int32_t best = nearest_name(name, candidates, n);
     if (best < 0) return;
+    diag->at[diag->n - 1].fix = SLICE_NONE; /* this is better advice */
     diag->at[diag->n - 1].suggestion = heap_dup(&diag->heap, slice_from_cstr(candidates[best]));
 }
 

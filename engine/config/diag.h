@@ -61,7 +61,8 @@ enum diag_level { DIAG_ERROR, DIAG_WARNING };
 struct diag_entry {
     enum diag_level level;
     struct pos pos;
-    slice text, expected, suggestion; /* the last two may be empty */
+    slice text, expected, suggestion, fix; /* all but the first may be empty */
+    const char *lint; /* the name by which this warning can be silenced, or NULL */
 };
 
 struct diag {
@@ -78,6 +79,11 @@ void diag_error(struct diag *diag, struct pos pos, const char *expected, const c
     __attribute__((format(printf, 4, 5)));
 void diag_warn(struct diag *diag, struct pos pos, const char *expected, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* A warning of the lint `name` (engine/lint/lint.h), with what to do about it. */
+void diag_lint(struct diag *diag, struct pos pos, const char *name, const char *fix,
+               const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Adds what to do about it to the entry just made, in place of an earlier one. */
+void diag_fix(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Adds "did you mean 'x'?" to the entry just made, if some candidate is near enough. */
 void diag_suggest(struct diag *diag, slice name, const char *const *candidates, uint32_t n);
 

@@ -62,9 +62,15 @@ static void entry_print(const struct diag_entry *entry, struct buf *out)
     if (placed) buf_printf(out, "%.*s:%u:%u: ", SLICE_FMT(place.name), place.line, place.column);
     buf_printf(out, "%s: ", level);
     add_visible(out, entry->text, true);
+    if (entry->lint != NULL) buf_printf(out, " [%s]", entry->lint);
     buf_add_byte(out, '\n');
     if (placed) print_source(&place, out);
     if (entry->expected.n > 0) buf_printf(out, "  expected %.*s\n", SLICE_FMT(entry->expected));
+    if (entry->fix.n > 0) {
+        buf_add_cstr(out, "  fix: ");
+        add_visible(out, entry->fix, false);
+        buf_add_byte(out, '\n');
+    }
     if (entry->suggestion.n > 0)
         buf_printf(out, "  did you mean '%.*s'?\n", SLICE_FMT(entry->suggestion));
 }

@@ -16,6 +16,7 @@ struct expansion {
     const struct env *env;
     struct heap *heap;
     struct diag *diag;
+    bool *secret; /* set when a value came out of the keystore; may be NULL */
 };
 
 bool env_lookup(const struct env *env, slice name, slice *out)
@@ -58,6 +59,10 @@ static bool placeholder_at(slice text, struct placeholder *out)
 static err placeholder_value(const struct expansion *x, const struct placeholder *placeholder,
                              struct pos pos, slice *out)
 {
+    if (x->env->lookup != NULL && x->env->lookup(x->env->context, placeholder->name, out)) {
+        if (x->secret != NULL) *x->secret = true;
+        return ERR_OK;
+    }
     if (env_lookup(x->env, placeholder->name, out)) return ERR_OK;
     *out = placeholder->fallback;
     if (placeholder->has_fallback) return ERR_OK;
@@ -100,7 +105,7 @@ static err expand_text(const struct expansion *x, slice text, struct pos pos, bo
 err env_expand_text(const struct env *env, slice text, struct pos pos, struct heap *heap,
                     struct diag *diag, slice *out, bool *found)
 {
-    struct expansion x = {env, heap, diag};
+    struct expansion x = {env, heap, diag, NULL};
     return expand_text(&x, text, pos, false, out, found);
 }
 
@@ -146,12 +151,17 @@ static err expand_string(const struct expansion *x, struct config_value *val)
 {
     struct pos start = config_value_pos_in(val, 0);
     bool exact = start.source != NULL && start.at != val->pos.at;
-    bool found;
+    bool found, secret = false;
     slice text;
-    err e = expand_text(x, val->text, exact ? start : val->pos, exact, &text, &found);
+    struct expansion watched = *x;
+    watched.secret = &secret;
+    err e = expand_text(&watched, val->text, exact ? start : val->pos, exact, &text, &found);
     if (e != ERR_OK || !found) return e;
     val->text = text;
     refine(x, val);
+    if (secret) val->flags |= CONFIG_SECRET;
+    for (uint32_t i = 0; secret && val->type == CONFIG_LIST && i < val->n; i++)
+        val->u.list[i].flags |= CONFIG_SECRET;
     return ERR_OK;
 }
 
@@ -187,7 +197,7 @@ static err expand_value(const struct expansion *x, struct config_value *val)
 err env_expand_value(const struct env *env, struct config_value *val, struct heap *heap,
                      struct diag *diag)
 {
-    struct expansion x = {env, heap, diag};
+    struct expansion x = {env, heap, diag, NULL};
     return expand_value(&x, val);
 }
 
@@ -244,7 +254,7 @@ static err expand_block(const struct expansion *x, struct ast_block *block)
 
 err env_expand_ast(const struct env *env, struct ast *ast, struct heap *heap, struct diag *diag)
 {
-    struct expansion x = {env, heap, diag};
+    struct expansion x = {env, heap, diag, NULL};
     err e = ERR_OK;
     for (int i = 0; i < SECTION_N; i++)
         if (expand_block(&x, &ast->sections[i]) != ERR_OK) e = ERR_CONFIG;

@@ -36,6 +36,18 @@ static bool read_file(const char *path, struct buf *out)
     return ok;
 }
 
+static err report_encoding(struct joiner *j, const char *path, slice text)
+{
+    uint32_t at = 0, n;
+    while (at < text.n && (n = utf8_valid_at(text, at)) > 0) at += n;
+    const struct source *source = source_new(j->heap, slice_from_cstr(path), text);
+    diag_error(j->diag, pos_make(source, at), NULL,
+               "the configuration file is not valid UTF-8: there is a byte 0x%02X here",
+               at < text.n ? (unsigned)(unsigned char)text.p[at] : 0u);
+    diag_fix(j->diag, "save it as UTF-8; if it is Latin-1: iconv -f latin1 -t utf-8 %s", path);
+    return ERR_CONFIG;
+}
+
 static err file_add(struct joiner *j, const char *path)
 {
     if (j->n == CONFIG_FILES_MAX || j->text.n > CONFIG_BYTES_MAX) {
@@ -57,10 +69,7 @@ static err file_add(struct joiner *j, const char *path)
     j->parts[j->n++] =
         (struct source_part){heap_dup(j->heap, slice_from_cstr(path)), (uint32_t)start};
     slice text = slice_make(j->text.data + start, j->text.n - start);
-    if (utf8_valid(text)) return ERR_OK;
-    diag_error(j->diag, POS_NONE, "a UTF-8 file", "%s: the configuration file is not valid UTF-8",
-               path);
-    return ERR_CONFIG;
+    return utf8_valid(text) ? ERR_OK : report_encoding(j, path, text);
 }
 
 /* Editors leave name~ behind; folders and devices are no configuration. */

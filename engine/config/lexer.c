@@ -103,8 +103,12 @@ bool lex_string(struct parser *p, struct config_value *out)
     *out = (struct config_value){.type = CONFIG_STRING, .pos = lex_pos(p)};
     slice raw;
     if (!quoted_span(p, quote, &raw))
-        return config_parse_fail(p, quote == '"' ? "\"\\\"\", [^\"]" : "\"\\'\", [^']",
+        return config_parse_fail(p, SYNTAX_TOKEN,
                                  "a closing quote for the string that starts here");
+    if (slice_find_byte(raw, '\n') >= 0) {
+        p->long_from = out->pos.at;
+        p->long_to = p->at;
+    }
     out->text = p->options.support_escapes ? unescape(p->heap, raw) : heap_dup(p->heap, raw);
     return true;
 }
@@ -124,8 +128,9 @@ static bool octal_value(struct parser *p, slice digits, bool minus, struct confi
     }
     out->u.num = minus ? -num : num;
     out->text = heap_printf(p->heap, "%lld", (long long)out->u.num);
-    diag_warn(p->diag, out->pos, NULL, "'%.*s' is read as the octal number %.*s, as in Logstash",
-              SLICE_FMT(digits), SLICE_FMT(out->text));
+    diag_lint(p->diag, out->pos, "octal-number", "write the number without the leading zero",
+              "'%.*s' is read as the octal number %.*s, as in Logstash", SLICE_FMT(digits),
+              SLICE_FMT(out->text));
     return true;
 }
 
@@ -166,7 +171,7 @@ bool lex_regex(struct parser *p, struct config_value *out)
     *out = (struct config_value){.type = CONFIG_REGEX, .pos = lex_pos(p)};
     slice raw;
     if (!quoted_span(p, '/', &raw))
-        return config_parse_fail(p, "\"\\/\", [^/]", "a closing '/' for the regular expression");
+        return config_parse_fail(p, SYNTAX_TOKEN, "a closing '/' for the regular expression");
     out->text = heap_dup(p->heap, raw);
     return true;
 }
@@ -190,16 +195,6 @@ bool lex_selector(struct parser *p, struct config_value *out)
     out->text = heap_dup(p->heap, slice_part(p->text, from, at - from));
     p->at = at;
     return true;
-}
-
-bool config_parse_fail(struct parser *p, const char *tokens, const char *expected)
-{
-    if (p->failed) return false;
-    p->failed = true;
-    struct pos_place place = pos_place(lex_pos(p));
-    diag_error(p->diag, lex_pos(p), expected, "Expected one of %s at line %u, column %u (byte %u)",
-               tokens, place.line, place.column, p->at + 1);
-    return false;
 }
 
 bool parse_enter(struct parser *p)

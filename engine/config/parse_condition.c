@@ -7,7 +7,6 @@
  */
 #include "engine/config/parser.h"
 
-#define RVALUE_TOKENS "'\"', \"'\", \"-\", [0-9], \"[\", [A-Za-z_], \"/\""
 #define SHOW_BYTES_MAX 400u
 
 struct chain {
@@ -55,7 +54,7 @@ static bool parse_rvalue(struct parser *p, struct config_value *out)
     slice word;
     if (!lex_bareword(p, &word))
         return config_parse_fail(
-            p, "[ \\t\\r\\n], \"#\", \"(\", \"!\", " RVALUE_TOKENS,
+            p, SYNTAX_OPERAND,
             "a field like [name], a string, a number, a list or a regular expression");
     lex_skip(p);
     if (lex_peek(p) == '(') {
@@ -65,11 +64,7 @@ static bool parse_rvalue(struct parser *p, struct config_value *out)
         return false;
     }
     p->at = pos.at;
-    config_parse_fail(p, RVALUE_TOKENS, "a field like [name], a quoted string or a number");
-    if (slice_equal(word, SLICE("true")) || slice_equal(word, SLICE("false")))
-        diag_warn(
-            p->diag, pos, NULL,
-            "there are no boolean literals in conditions: write `if [field]` or `if ![field]`");
+    config_parse_fail(p, SYNTAX_OPERAND, "a field like [name], a quoted string or a number");
     return false;
 }
 
@@ -109,16 +104,18 @@ static void lint_in(struct parser *p, const struct cond *cond)
 {
     const struct config_value *b = &cond->b;
     if (cond->a.type != CONFIG_SELECTOR && b->type != CONFIG_SELECTOR)
-        diag_warn(p->diag, cond->pos, NULL, "both sides of `in` are constants");
+        diag_lint(p->diag, cond->pos, "constant-in", "put a field like [name] on one side",
+                  "both sides of `in` are constants: the result is the same for every event, and "
+                  "not the same in every release of Logstash");
     if (b->type != CONFIG_SELECTOR) return;
     slice name = slice_trim(slice_part(b->text, 1, b->text.n - 2));
     bool quoted =
         name.n > 1 && (name.p[0] == '"' || name.p[0] == '\'') && name.p[name.n - 1] == name.p[0];
     if (!quoted) return;
-    diag_warn(p->diag, b->pos, NULL,
-              "a list of one string is read as the field %.*s, as in Logstash; write == %.*s, or "
-              "repeat the string in the list",
-              SLICE_FMT(b->text), SLICE_FMT(name));
+    char fix[200];
+    snprintf(fix, sizeof(fix), "write == %.*s, or repeat the string in the list", SLICE_FMT(name));
+    diag_lint(p->diag, b->pos, "list-of-one", fix,
+              "a list of one string is read as the field %.*s, as in Logstash", SLICE_FMT(b->text));
 }
 
 static void check_in(struct parser *p, const struct cond *cond)
@@ -167,8 +164,7 @@ static bool parse_right(struct parser *p, struct cond *cond)
     lex_skip(p);
     if (cond->type != COND_MATCH && cond->type != COND_NO_MATCH) return parse_rvalue(p, &cond->b);
     if (lex_string(p, &cond->b) || lex_regex(p, &cond->b)) return true;
-    return config_parse_fail(p, "[ \\t\\r\\n], \"#\", '\"', \"'\", \"/\"",
-                             "a regular expression like /^a.*z$/");
+    return config_parse_fail(p, SYNTAX_OPERAND, "a regular expression like /^a.*z$/");
 }
 
 static struct cond *parse_relation(struct parser *p)
@@ -210,8 +206,7 @@ static struct cond *parse_parens(struct parser *p)
     if (cond == NULL) return NULL;
     lex_skip(p);
     if (lex_take(p, ")")) return cond;
-    config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"and\", \"or\", \"xor\", \"nand\", \")\"",
-                      "')' or an operator");
+    config_parse_fail(p, SYNTAX_PAREN, "')' or an operator");
     return NULL;
 }
 
@@ -224,8 +219,7 @@ static struct cond *parse_negation(struct parser *p, struct pos pos)
     } else {
         struct config_value field;
         if (!lex_selector(p, &field)) {
-            config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"(\", \"[\"",
-                              "'(' or a field like [name] after '!'");
+            config_parse_fail(p, SYNTAX_OPERAND, "'(' or a field like [name] after '!'");
             return NULL;
         }
         inner = cond_new(p, COND_TRUTHY, field.pos);
@@ -331,10 +325,10 @@ static void lint_grouping(struct parser *p, const struct chain *chain, const str
     show_usual(chain, &usual);
     if (real.n > SHOW_BYTES_MAX) real.n = SHOW_BYTES_MAX;
     if (usual.n > SHOW_BYTES_MAX) usual.n = SHOW_BYTES_MAX;
-    diag_warn(p->diag, chain->terms[0]->pos, NULL,
+    diag_lint(p->diag, chain->terms[0]->pos, "condition-grouping",
+              "add parentheses to say which one you want",
               "Logstash groups this condition unusually, and so does spate\n"
-              "  it means:     %.*s\n  not:          %.*s\n"
-              "  add parentheses to say which one you want",
+              "  it means:     %.*s\n  not:          %.*s",
               (int)real.n, real.data, (int)usual.n, usual.data);
     buf_fini(&real);
     buf_fini(&usual);

@@ -1,8 +1,6 @@
 /* parse_value.c - strings, numbers, lists, hashes and plugin blocks. */
 #include "engine/config/parser.h"
 
-#define VALUE_TOKENS "[A-Za-z0-9_-], '\"', \"'\", \"-\", [0-9], \"[\", \"{\""
-
 /* Room for one more item; arrays double in the heap. */
 static void *room(struct parser *p, void *at, uint32_t n, uint32_t *cap, size_t size)
 {
@@ -14,15 +12,14 @@ static void *room(struct parser *p, void *at, uint32_t n, uint32_t *cap, size_t 
 bool parse_array(struct parser *p, struct config_value *out)
 {
     *out = (struct config_value){.type = CONFIG_LIST, .pos = lex_pos(p)};
-    if (!lex_take(p, "[")) return config_parse_fail(p, "\"[\"", "a list");
+    if (!lex_take(p, "[")) return config_parse_fail(p, SYNTAX_TOKEN, "a list");
     if (!parse_enter(p)) return false;
     uint32_t cap = 0;
     lex_skip(p);
     while (!lex_take(p, "]")) {
         if (out->n > 0) {
             if (!lex_take(p, ","))
-                return config_parse_fail(p, "[ \\t\\r\\n], \"#\", \",\", \"]\"",
-                                         "',' or ']' in the list");
+                return config_parse_fail(p, SYNTAX_LIST, "',' or ']' in the list");
             lex_skip(p);
         }
         out->u.list = room(p, out->u.list, out->n, &cap, sizeof(*out->u.list));
@@ -42,7 +39,7 @@ static bool parse_key(struct parser *p, struct config_value *key)
     slice word;
     if (!lex_bareword(p, &word))
         return config_parse_fail(
-            p, "[ \\t\\r\\n], \"#\", \"-\", [0-9], [A-Za-z_], '\"', \"'\", \"}\"",
+            p, SYNTAX_KEY,
             "a key (a string, a number or a bare word of two letters or more) or '}'");
     key->text = heap_dup(p->heap, word);
     return true;
@@ -51,7 +48,7 @@ static bool parse_key(struct parser *p, struct config_value *key)
 static bool parse_hash(struct parser *p, struct config_value *out)
 {
     *out = (struct config_value){.type = CONFIG_HASH, .pos = lex_pos(p)};
-    if (!lex_take(p, "{")) return config_parse_fail(p, "\"{\"", "a hash");
+    if (!lex_take(p, "{")) return config_parse_fail(p, SYNTAX_TOKEN, "a hash");
     if (!parse_enter(p)) return false;
     uint32_t cap = 0;
     lex_skip(p);
@@ -60,8 +57,7 @@ static bool parse_hash(struct parser *p, struct config_value *out)
         struct config_pair *pair = &out->u.pairs[out->n];
         if (!parse_key(p, &pair->key)) return false;
         lex_skip(p);
-        if (!lex_take(p, "=>"))
-            return config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"=>\"", "'=>' after the key");
+        if (!lex_take(p, "=>")) return config_parse_fail(p, SYNTAX_ARROW, "'=>' after the key");
         lex_skip(p);
         if (!parse_value(p, &pair->val)) return false;
         out->n++;
@@ -121,7 +117,7 @@ bool parse_value(struct parser *p, struct config_value *out)
     if (!parse_enter(p)) return false;
     if (!parse_value_here(p, out))
         return config_parse_fail(
-            p, VALUE_TOKENS,
+            p, SYNTAX_VALUE,
             "a value: a quoted string, a bare word of two letters or more, a number, "
             "a list or a hash");
     parse_leave(p);
@@ -139,15 +135,11 @@ static bool parse_attribute(struct parser *p, struct ast_plugin *plugin, uint32_
         name = quoted.text;
     } else {
         name = p->failed ? SLICE_NONE : lex_name(p);
-        if (name.n == 0)
-            return config_parse_fail(p, "[ \\t\\r\\n], \"#\", [A-Za-z0-9_-], '\"', \"'\", \"}\"",
-                                     "an option name or '}'");
+        if (name.n == 0) return config_parse_fail(p, SYNTAX_OPTION, "an option name or '}'");
         name = heap_dup(p->heap, name);
     }
     lex_skip(p);
-    if (!lex_take(p, "=>"))
-        return config_parse_fail(p, "[A-Za-z0-9_-], [ \\t\\r\\n], \"#\", \"=>\"",
-                                 "'=>' after the option name");
+    if (!lex_take(p, "=>")) return config_parse_fail(p, SYNTAX_ARROW, "'=>' after the option name");
     lex_skip(p);
     if (!parse_value(p, &val)) return false;
     option_merge(p, plugin, cap, name, pos, &val);
@@ -162,16 +154,14 @@ struct ast_plugin *parse_plugin_body(struct parser *p, slice name, struct pos po
     uint32_t cap = 0;
     bool separated = true;
     if (!lex_take(p, "{")) {
-        config_parse_fail(p, "[A-Za-z0-9_-], [ \\t\\r\\n], \"#\", \"{\"",
-                          "'{' after the plugin name");
+        config_parse_fail(p, SYNTAX_PLUGIN, "'{' after the plugin name");
         return NULL;
     }
     if (!parse_enter(p)) return NULL;
     lex_skip(p);
     while (!lex_take(p, "}")) {
         if (!separated) {
-            config_parse_fail(p, "[ \\t\\r\\n], \"}\"",
-                              "white space between two options (no comma)");
+            config_parse_fail(p, SYNTAX_OPTION_END, "white space between two options (no comma)");
             return NULL;
         }
         if (!parse_attribute(p, plugin, &cap)) return NULL;

@@ -1,8 +1,6 @@
 /* parser.c - sections, statements and branches. */
 #include "engine/config/parser.h"
 
-#define STATEMENT_TOKENS "[ \\t\\r\\n], \"#\", \"if\", [A-Za-z0-9_-], '\"', \"'\", \"}\""
-
 struct block_builder {
     struct ast_block *block;
     uint32_t cap;
@@ -52,9 +50,7 @@ static bool parse_body(struct parser *p, struct ast_arm *arm)
     struct block_builder builder = {.block = arm->body};
     lex_skip(p);
     if (!lex_take(p, "{"))
-        return config_parse_fail(p,
-                                 "[ \\t\\r\\n], \"#\", \"and\", \"or\", \"xor\", \"nand\", \"{\"",
-                                 "'{', or `and`/`or` and a further condition");
+        return config_parse_fail(p, SYNTAX_BODY, "'{', or `and`/`or` and a further condition");
     return parse_statements(p, &builder);
 }
 
@@ -113,12 +109,19 @@ static bool parse_branch(struct parser *p, struct ast_statement *out)
     }
 }
 
-/* Words from other languages. */
-static void hint_keyword(struct parser *p, slice name)
+/* Words of other languages. */
+static bool is_foreign_else(slice name)
 {
-    static const char *const right[] = {"else if"};
-    if (slice_equal(name, SLICE("elsif")) || slice_equal(name, SLICE("elif")))
-        diag_suggest(p->diag, SLICE("else if"), right, 1);
+    return slice_equal(name, SLICE("elsif")) || slice_equal(name, SLICE("elif")) ||
+           slice_equal(name, SLICE("unless"));
+}
+
+/* No plugin has the name of a section: a brace is missing before it. */
+static bool is_section(slice name)
+{
+    for (int i = 0; i < SECTION_N; i++)
+        if (slice_equal(name, slice_from_cstr(section_names[i]))) return true;
+    return false;
 }
 
 static bool parse_statement(struct parser *p, struct ast_statement *out)
@@ -133,33 +136,32 @@ static bool parse_statement(struct parser *p, struct ast_statement *out)
         name = lex_name(p);
     }
     if (slice_equal(name, SLICE("if"))) return parse_branch(p, out);
-    if (name.n == 0) return config_parse_fail(p, STATEMENT_TOKENS, "a plugin, `if` or '}'");
+    if (name.n == 0) return config_parse_fail(p, SYNTAX_STATEMENT, "a plugin, `if` or '}'");
+    if (is_foreign_else(name) || is_section(name)) {
+        p->at = out->pos.at;
+        return config_parse_fail(p, SYNTAX_STATEMENT, "a plugin, `if`, `else if` or '}'");
+    }
     if (slice_equal(name, SLICE("else"))) {
         p->at = out->pos.at;
-        return config_parse_fail(p, STATEMENT_TOKENS, "an `if` before this `else`");
+        return config_parse_fail(p, SYNTAX_ELSE, "an `if` before this `else`");
     }
     lex_skip(p);
     out->plugin = parse_plugin_body(p, name, out->pos);
-    if (out->plugin == NULL) hint_keyword(p, name);
     return out->plugin != NULL;
 }
 
 static bool parse_section(struct parser *p, struct block_builder *builders)
 {
     uint32_t from = p->at;
+    slice word = lex_name(p);
     for (int i = 0; i < SECTION_N; i++) {
-        if (!lex_take(p, section_names[i])) continue;
+        if (!slice_equal(word, slice_from_cstr(section_names[i]))) continue;
         lex_skip(p);
         if (lex_take(p, "{")) return parse_statements(p, &builders[i]);
-        config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"{\"", "'{' after the section name");
-        break;
+        return config_parse_fail(p, SYNTAX_OPTION, "'{' after the section name");
     }
-    config_parse_fail(p, "[ \\t\\r\\n], \"#\", \"input\", \"filter\", \"output\"",
-                      "a section: input { }, filter { } or output { }");
-    uint32_t end = p->at;
     p->at = from;
-    slice word = lex_name(p);
-    p->at = end;
+    config_parse_fail(p, SYNTAX_SECTION, "a section: input { }, filter { } or output { }");
     diag_suggest(p->diag, word, section_names, SECTION_N);
     return false;
 }
@@ -202,7 +204,7 @@ err ast_parse_value(const struct source *source, struct heap *heap, struct diag 
     if (!parse_value(&p, out)) return ERR_CONFIG;
     lex_skip(&p);
     if (!lex_end(&p)) {
-        config_parse_fail(&p, "[ \\t\\r\\n], \"#\"", "the end of the value");
+        config_parse_fail(&p, SYNTAX_TOKEN, "the end of the value");
         return ERR_CONFIG;
     }
     return diag->errors == errors ? ERR_OK : ERR_CONFIG;

@@ -14,6 +14,7 @@ struct parser {
     const struct source *source;
     slice text;
     uint32_t at, depth;
+    uint32_t long_from, long_to; /* the last string of several lines; 0, 0: none */
     bool failed;
     struct ast_options options;
     struct heap *heap;
@@ -45,8 +46,25 @@ bool lex_string(struct parser *p, struct config_value *out);
 bool lex_number(struct parser *p, struct config_value *out);
 bool lex_regex(struct parser *p, struct config_value *out);
 bool lex_selector(struct parser *p, struct config_value *out);
-/* Reports what was expected here (Logstash's wording with line and column); always false. */
-bool config_parse_fail(struct parser *p, const char *tokens, const char *expected);
+/* What the parser was about to read when it found something else: chooses the advice. */
+enum syntax {
+    SYNTAX_TOKEN,
+    SYNTAX_SECTION,
+    SYNTAX_STATEMENT,
+    SYNTAX_ELSE,
+    SYNTAX_PLUGIN, /* the brace of a plugin */
+    SYNTAX_OPTION,
+    SYNTAX_OPTION_END, /* between two options */
+    SYNTAX_KEY,
+    SYNTAX_ARROW,
+    SYNTAX_VALUE,
+    SYNTAX_LIST,
+    SYNTAX_OPERAND,
+    SYNTAX_PAREN,
+    SYNTAX_BODY /* behind a condition */
+};
+/* Reports what was expected here and what stands there, with advice; always false. */
+bool config_parse_fail(struct parser *p, enum syntax at, const char *expected);
 /* false after reporting when nesting is too deep; each true needs a parse_leave. */
 bool parse_enter(struct parser *p);
 void parse_leave(struct parser *p);

@@ -108,6 +108,11 @@ static err set_list(struct reader *r, slice name, struct pos pos, const yaml_nod
 static err set_setting(struct reader *r, slice name, struct pos pos, const yaml_node_t *node)
 {
     if (node_is_null(node)) return ERR_OK;
+    if (r->pipeline && slice_starts(name, SLICE("config.reload.")) && known_setting(name, false)) {
+        diag_warn(r->diag, pos, "it in logstash.yml or spate.yml, for all pipelines",
+                  "setting \"%.*s\" has no effect for one pipeline", SLICE_FMT(name));
+        return ERR_OK;
+    }
     if (check_pipeline_key(r, name, pos) != ERR_OK) return ERR_CONFIG;
     if (node->type == YAML_SEQUENCE_NODE) return set_list(r, name, pos, node);
     struct config_value val;

@@ -75,6 +75,8 @@ static void report_unknown(const struct reader *r, const struct ast_option *opti
     }
     diag_error(r->diag, option->pos, NULL, "Unknown setting '%.*s' for the %.*s %s plugin",
                SLICE_FMT(option->name), SLICE_FMT(r->plugin_name), r->kind);
+    diag_fix(r->diag, "docs/plugins.md lists the settings of the %.*s %s",
+             SLICE_FMT(r->plugin_name), r->kind);
     diag_suggest(r->diag, option->name, names, n);
 }
 
@@ -96,11 +98,13 @@ static bool usable(const struct reader *r, const struct ast_option *option,
                    SLICE_FMT(r->plugin_name), r->kind, instead);
         return false;
     }
+    char fix[200];
+    snprintf(fix, sizeof(fix), "write %s", s->name);
     if (found->by_old_name)
-        diag_warn(r->diag, option->pos, NULL, "`%.*s` is the old name of `%s`",
+        diag_lint(r->diag, option->pos, "old-option", fix, "`%.*s` is the old name of `%s`",
                   SLICE_FMT(option->name), s->name);
     else if (s->flags & SETTING_OLD)
-        diag_warn(r->diag, option->pos, NULL, "`%s` is deprecated. %s", s->name, instead);
+        diag_lint(r->diag, option->pos, "old-option", instead, "`%s` is deprecated", s->name);
     if (s->type == SETTING_CODEC && option->times > 1) {
         diag_error(r->diag, option->pos, "one codec", "`%s` is given %u times", s->name,
                    option->times);
@@ -127,7 +131,9 @@ static void read_option(struct reader *r, const struct ast_option *option)
                          .option = option->name,
                          .heap = r->heap,
                          .diag = r->diag};
-    coerce_value(&c, &option->val, (char *)found.cfg + s->offset);
+    if (!coerce_value(&c, &option->val, (char *)found.cfg + s->offset) && option->times > 1)
+        diag_fix(r->diag, "%.*s is written %u times here, which makes a list: write it once",
+                 SLICE_FMT(option->name), option->times);
 }
 
 /* ---- defaults -------------------------------------------------------------------------- */
@@ -171,6 +177,13 @@ static void set_default(const struct reader *r, const struct setting *s, void *m
     ASSERT(ok || s->type == SETTING_PATH);
 }
 
+static void report_missing(const struct reader *r, const struct setting *s)
+{
+    diag_error(r->diag, r->pos, NULL, "Missing a required setting for the %.*s %s plugin: %s",
+               SLICE_FMT(r->plugin_name), r->kind, s->name);
+    diag_fix(r->diag, "add %s => ... (a %s) to its block", s->name, setting_type_text(s->type));
+}
+
 static void read_defaults(const struct reader *r)
 {
     for (uint32_t i = 0; i < r->n; i++) {
@@ -179,9 +192,7 @@ static void read_defaults(const struct reader *r)
                 s->type == SETTING_DEFAULT || (s->flags & (SETTING_OBSOLETE | SETTING_UNSUPPORTED));
             if (unused || was_given(r, s)) continue;
             if (s->flags & SETTING_REQUIRED)
-                diag_error(r->diag, r->pos, NULL,
-                           "Missing a required setting for the %.*s %s plugin: %s",
-                           SLICE_FMT(r->plugin_name), r->kind, s->name);
+                report_missing(r, s);
             else
                 set_default(r, s, (char *)r->tables[i].cfg + s->offset);
         }

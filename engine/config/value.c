@@ -71,6 +71,10 @@ static void pairs_show(const struct config_value *v, struct buf *out, size_t lim
 static void value_show(const struct config_value *v, struct buf *out, size_t limit)
 {
     if (out->n >= limit) return;
+    if (v->flags & CONFIG_SECRET) {
+        buf_add_cstr(out, "<a value of the keystore>");
+        return;
+    }
     switch ((enum config_type)v->type) {
     case CONFIG_STRING:
         buf_printf(out, v->flags & CONFIG_BARE ? "%.*s" : "\"%.*s\"", SLICE_FMT(v->text));

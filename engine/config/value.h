@@ -30,7 +30,8 @@ enum config_flag {
     CONFIG_BARE = 1,
     CONFIG_BIG = 2, /* an integer beyond 64 bits: u.num is saturated, text is exact */
     CONFIG_EXPANDED =
-        4 /* came out of ${...}: offsets into the text are not offsets in the source */
+        4,            /* came out of ${...}: offsets into the text are not offsets in the source */
+    CONFIG_SECRET = 8 /* came out of the keystore: never shown */
 };
 
 struct config_value {

@@ -133,8 +133,8 @@ static err compile_formats(struct date_cfg *cfg, struct compiler *c)
         struct date_format_error error = {0};
         struct date_format *format = date_format_new(text->text, locale, clock_real_ns(), &error);
         if (format == NULL) {
-            diag_error(c->diag, config_value_pos_in(text, error.at), error.expected,
-                       "bad date format `%.*s`", SLICE_FMT(text->text));
+            diag_error(c->diag, config_value_pos_in(text, error.at), NULL,
+                       "bad date format `%.*s`: %s", SLICE_FMT(text->text), error.expected);
             result = ERR_CONFIG;
             continue;
         }

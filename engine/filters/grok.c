@@ -563,8 +563,7 @@ static err compile_field(struct compiler *c, struct grok_cfg *cfg, const struct 
     struct grok_error error = {0};
     field->set = grok_set_new(texts, n, dict, &options, &error);
     if (field->set == NULL) {
-        diag_error(c->diag, patterns[error.pattern < n ? error.pattern : 0].pos, NULL, "grok: %s",
-                   error.text);
+        pattern_report(c, &patterns[error.pattern < n ? error.pattern : 0], &error);
         return ERR_CONFIG;
     }
     field->patterns = n;

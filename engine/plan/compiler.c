@@ -32,8 +32,8 @@ err compile_template(struct compiler *c, struct template *out, slice text, struc
 {
     struct template_error error = {0};
     if (template_compile(out, text, c->arena, &error) == ERR_OK) return ERR_OK;
-    diag_error(c->diag, pos, error.expected, "bad time format in `%.*s` at byte %u",
-               SLICE_FMT(text), error.at + 1);
+    diag_error(c->diag, pos, NULL, "bad time format in `%.*s` at byte %u: %s", SLICE_FMT(text),
+               error.at + 1, error.expected);
     return ERR_CONFIG;
 }
 
@@ -79,6 +79,17 @@ static bool known_elsewhere(const struct registry *r, const char *kind, slice na
     return false;
 }
 
+/* What a name stands for when it is in the wrong place. */
+static const char *kind_of(const struct registry *r, slice name)
+{
+    const char *names[64];
+    uint32_t n;
+    if (find((const void *const *)r->inputs, name, names, &n) != NULL) return "an input";
+    if (find((const void *const *)r->filters, name, names, &n) != NULL) return "a filter";
+    if (find((const void *const *)r->outputs, name, names, &n) != NULL) return "an output";
+    return find((const void *const *)r->codecs, name, names, &n) != NULL ? "a codec" : NULL;
+}
+
 static const void *find_plugin(struct compiler *c, const char *kind, const void *const *list,
                                slice name, struct pos pos)
 {
@@ -93,7 +104,14 @@ static const void *find_plugin(struct compiler *c, const char *kind, const void 
     }
     diag_error(c->diag, pos, NULL, "Couldn't find any %s plugin named '%.*s'", kind,
                SLICE_FMT(name));
-    diag_suggest(c->diag, name, names, n);
+    const char *other = kind_of(c->registry, name);
+    if (other != NULL)
+        diag_fix(c->diag, "%.*s is %s: put it %s", SLICE_FMT(name), other,
+                 slice_starts(slice_from_cstr(other), SLICE("a codec"))
+                     ? "behind codec => of an input or output"
+                     : "into the section of that name");
+    else
+        diag_suggest(c->diag, name, names, n);
     return NULL;
 }
 
@@ -397,6 +415,8 @@ static err compile_all(struct compiler *c, struct plan *plan, const struct ast *
         const struct ast_statement *st = &ast->sections[SECTION_INPUT].at[i];
         if (st->type == STATEMENT_BRANCH) {
             diag_error(c->diag, st->pos, "an input plugin", "an input section has no conditions");
+            diag_fix(c->diag, "put the condition into the filter section, on a type or tags of "
+                              "the input");
             result = ERR_CONFIG;
         } else if ((e = compile_input(c, plan, st->plugin)) != ERR_OK) {
             result = e;

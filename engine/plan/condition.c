@@ -67,8 +67,8 @@ static err compile_regex(struct compiler *c, struct condition *out, const struct
     struct grok_error error = {0};
     out->regex = regex_new(v->text, 0, &error);
     if (out->regex != NULL) return ERR_OK;
-    diag_error(c->diag, config_value_pos_in(v, error.at), error.text,
-               "bad regular expression /%.*s/", SLICE_FMT(v->text));
+    diag_error(c->diag, config_value_pos_in(v, error.at), NULL, "bad regular expression /%.*s/: %s",
+               SLICE_FMT(v->text), error.text);
     return ERR_CONFIG;
 }
 

@@ -93,6 +93,35 @@ err pattern_dict_open(struct pattern_dict *dict, struct compiler *c,
     return result;
 }
 
+/* "%{NAME:field}" in "pattern %{NAME:field} not defined"; empty when that is not the text. */
+static slice undefined_token(slice text)
+{
+    if (!slice_starts(text, SLICE("pattern %{")) || !slice_ends(text, SLICE(" not defined")))
+        return SLICE_NONE;
+    return slice_part(text, 8, text.n - 8 - 12);
+}
+
+void pattern_report(struct compiler *c, const struct config_value *pattern,
+                    const struct grok_error *error)
+{
+    slice token = undefined_token(slice_from_cstr(error->text));
+    int64_t at = token.n == 0 ? -1 : slice_find(pattern->text, token);
+    struct pos pos = at < 0 ? pattern->pos : config_value_pos_in(pattern, (uint32_t)at);
+    diag_error(c->diag, pos, NULL, "grok: %s", error->text);
+    if (token.n == 0) return;
+    uint32_t n = 2, end = compiler_is_ecs(c) ? grok_patterns_ecs_v1_n : grok_patterns_legacy_n;
+    const struct grok_pattern *list =
+        compiler_is_ecs(c) ? grok_patterns_ecs_v1 : grok_patterns_legacy;
+    while (n < token.n && token.p[n] != ':' && token.p[n] != '=' && token.p[n] != '}') n++;
+    const char **names = heap_alloc(c->heap, (end + 1) * sizeof(*names));
+    uint32_t names_n = 0;
+    for (uint32_t i = 0; i < end; i++) /* SPATE_ names are building blocks, not for people */
+        if (strncmp(list[i].name, "SPATE_", 6) != 0) names[names_n++] = list[i].name;
+    diag_fix(c->diag, "name a pattern of the library, or define it in pattern_definitions or a "
+                      "file of patterns_dir");
+    diag_suggest(c->diag, slice_part(token, 2, n - 2), names, names_n);
+}
+
 void pattern_dict_close(struct pattern_dict *dict)
 {
     grok_dict_free(dict->own);

@@ -20,6 +20,10 @@ err pattern_dict_open(struct pattern_dict *dict, struct compiler *c,
                       const struct config_hash *definitions) MUST_USE;
 /* The library alone, without a configuration. */
 void pattern_dict_open_library(struct pattern_dict *dict, bool ecs);
+/* Reports why a pattern was refused, at the %{NAME} that is not defined when it stands there, with
+ * the nearest name of the library. */
+void pattern_report(struct compiler *c, const struct config_value *pattern,
+                    const struct grok_error *error);
 void pattern_dict_close(struct pattern_dict *dict);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * fuzz_config.c - the configuration language, environment expansion and the settings files.
+ * fuzz_config.c - the configuration language, environment expansion, lints and settings files.
  *
  * The first byte chooses: a configuration with or without escapes, logstash.yml, pipelines.yml.
  * Whatever comes in, there is an answer or a message; every position can be printed.
@@ -10,6 +10,7 @@
 #include "engine/base/assert.h"
 #include "engine/config/common.h"
 #include "engine/config/process_settings.h"
+#include "engine/lint/lint.h"
 
 static bool lookup(void *context, slice name, slice *out)
 {
@@ -46,6 +47,9 @@ static void fuzz_language(const struct source *source, bool escapes, struct heap
     e = env_expand_ast(&env, &ast, heap, diag);
     ASSERT((e == ERR_OK) == (diag->errors == 0));
     for (int i = 0; i < SECTION_N; i++) read_plugins(&ast.sections[i], heap, diag);
+    /* Lints see configurations that compiled; here they must do with any. */
+    lint_run(&ast, process_settings_new(heap), diag);
+    lint_filter(diag, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

@@ -97,7 +97,7 @@ static void reports_errors(void **state)
     assert_says(&f, "No config files found in path");
     fixture_fini(&f);
     assert_null(load(&f, in_folder("sub")));
-    assert_says(&f, "latin: the configuration file is not valid UTF-8");
+    assert_says(&f, "latin:1:3: error: the configuration file is not valid UTF-8");
     fixture_fini(&f);
     assert_null(load(&f, "https://localhost/x.conf"));
     assert_says(&f, "does not load configurations over the network");

@@ -75,7 +75,7 @@ static void reads_nested_and_dotted(void **state)
     assert_slice_equal(process_settings_text(l.s, "api.http.host"), SLICE("0.0.0.0"));
     assert_true(process_settings_given(l.s, "api.http.host"));
     assert_false(process_settings_given(l.s, "node.name"));
-    assert_int_equal(l.f.diag.warnings, 3);
+    assert_int_equal(l.f.diag.warnings, 4);
     assert_int_equal(process_settings_finish(l.s, &l.f.diag), ERR_OK);
     assert_slice_equal(process_settings_text(l.s, "path.queue"), SLICE("/var/x/queue"));
     fixture_fini(&l.f);

@@ -190,7 +190,7 @@ static void warns_about_old_spellings(void **state)
     assert_int_equal(r.cfg.old, 3);
     assert_int_equal(r.f.diag.warnings, 2);
     assert_says(&r.f, "`field` is the old name of `text`");
-    assert_says(&r.f, "`old` is deprecated. Use `whole`.");
+    assert_says(&r.f, "`old` is deprecated [old-option]");
     assert_true(settings_given(&r.given, "text"));
     fixture_fini(&r.f);
 }
