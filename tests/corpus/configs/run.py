@@ -163,7 +163,7 @@ def problems_of(code, log, warns):
         if report in log:
             yield report
     # What is said about the configuration; events that do not parse are warned of, too.
-    warnings = [line for line in log.splitlines() if "warning:" in line or "error:" in line or "[ERROR" in line]
+    warnings = [line for line in log.splitlines() if "warning:" in line or " error:" in line]
     for pattern in warns:
         hits = [line for line in warnings if re.search(pattern, line)]
         if not hits:
