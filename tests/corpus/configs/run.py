@@ -4,11 +4,13 @@
     run.py --bin build/dev/spate [--show] [NAME...]       all without a name
 
 A fake Elasticsearch on loopback takes the bulk requests. Each configuration is run as it stands, by
-one worker; README.md says what a folder holds and how documents are made comparable. --show prints
-the documents that came, in the form of expected.ndjson, instead of comparing them.
+one worker; README.md says what a folder holds and how documents are made comparable. A second run has
+the input many times over and more workers: every document must then come as many times. --show
+prints the documents that came, in the form of expected.ndjson, instead of comparing them.
 Exit code 1 when a document, a warning, the exit code of spate or a sanitizer is not as it should be.
 """
 import argparse
+import collections
 import difflib
 import gzip
 import http.server
@@ -27,6 +29,8 @@ from datetime import datetime
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 REPORTS = ("AddressSanitizer", "LeakSanitizer", "UndefinedBehaviorSanitizer", "runtime error:", "PANIC")
+# The second run: the copies fill several small batches, whose borders fall anywhere.
+COPIES, WORKERS, BATCH = 40, 2, 32
 # What belongs to a document but is not in its source: expected.ndjson has it under these names.
 ACTION_KEYS = ("_index", "_id", "routing", "pipeline", "version", "version_type")
 
@@ -111,34 +115,36 @@ def canonical(documents):
 
 
 def settings(config):
-    """The lines '# corpus: args ...' and '# corpus: warns ...' of a configuration."""
-    args, warns = [], []
+    """The lines '# corpus: KEY TEXT' of a configuration: {key: [text, ...]}."""
+    found = {"args": [], "warns": [], "once": []}
     for key, text in re.findall(r"(?m)^# corpus: (\w+) (.*)$", config):
-        if key == "args":
-            args += shlex.split(text)
-        elif key == "warns":
-            warns.append(text)
-        else:
+        if key not in found:
             raise SystemExit("unknown '# corpus: %s'" % key)
-    return args, warns
+        found[key] += shlex.split(text) if key == "args" else [text]
+    return found
 
 
-def spate_run(binary, folder, server, args):
-    """Runs one configuration on its input. Returns exit code, log and the documents."""
-    source, = [name for name in os.listdir(folder) if name.startswith("input.")]
-    source = os.path.join(folder, source)
+def spate_run(binary, folder, source, args):
+    """Runs the configuration of a folder on the file `source`. Returns exit code, log and documents."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elastic)
+    server.documents = []
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     env = dict(os.environ, TZ="UTC", ASAN_OPTIONS="detect_leaks=1:exitcode=99:abort_on_error=0",
                UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1:exitcode=99", CORPUS_INPUT=source,
                ELASTICSEARCH_URL="http://127.0.0.1:%d" % server.server_address[1],
                GEOIP_CITY=os.path.join(ROOT, "tests/spec/geoip/city.mmdb"),
                GEOIP_ASN=os.path.join(ROOT, "tests/spec/geoip/asn.mmdb"))
     with tempfile.TemporaryDirectory(prefix="spate-corpus-") as state:
-        command = [binary, "-w", "1", "--api.enabled", "false", "--path.data", os.path.join(state, "data"),
+        command = [binary, "--api.enabled", "false", "--path.data", os.path.join(state, "data"),
                    "--path.settings", state, "-f", os.path.join(folder, "pipeline.conf"), *args]
         begin = int(time.time())
-        with open(source, "rb") as stdin:
-            done = subprocess.run(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
-                                  cwd=folder, timeout=60)
+        try:
+            with open(source, "rb") as stdin:
+                done = subprocess.run(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      env=env, cwd=folder, timeout=60)
+        finally:
+            server.shutdown()
+            server.server_close()
         end = time.time() + 1
     documents = [comparable(document, begin, end, source) for document in server.documents]
     for document in documents:
@@ -173,29 +179,42 @@ def problems_of(code, log, warns):
         yield "unexpected: " + line
 
 
+def difference(expected, got):
+    wanted, came = canonical(without_optional(expected, got)), canonical(got)
+    if wanted != came:
+        yield "documents differ (- expected, + came)"
+        yield from (line for line in difflib.ndiff(wanted, came) if not line.startswith("  "))
+
+
+def difference_in_number(expected, got):
+    wanted, came = collections.Counter(canonical(expected)), collections.Counter(canonical(got))
+    for text in wanted.keys() | came.keys():
+        if wanted[text] * COPIES != came[text]:
+            yield "%d instead of %d times: %s" % (came[text], wanted[text] * COPIES, text)
+
+
 def check(binary, name, show):
     """True when the configuration does what its folder says."""
     folder = os.path.join(HERE, name)
     with open(os.path.join(folder, "pipeline.conf"), encoding="utf-8") as file:
-        args, warns = settings(file.read())
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elastic)
-    server.documents = []
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        code, log, got = spate_run(binary, folder, server, args)
-    finally:
-        server.shutdown()
-        server.server_close()
-    problems = list(problems_of(code, log, warns))
+        option = settings(file.read())
+    source, = [os.path.join(folder, file) for file in os.listdir(folder) if file.startswith("input.")]
+    code, log, got = spate_run(binary, folder, source, ["-w", "1", *option["args"]])
     if show:
         print("\n".join(canonical(got)))
-    else:
-        with open(os.path.join(folder, "expected.ndjson"), encoding="utf-8") as file:
-            expected = [json.loads(line.replace("$YEAR", time.strftime("%Y", time.gmtime()))) for line in file]
-        wanted, came = canonical(without_optional(expected, got)), canonical(got)
-        if wanted != came:
-            problems.append("documents differ (- expected, + came)")
-            problems += [line for line in difflib.ndiff(wanted, came) if not line.startswith("  ")]
+        return code == 0
+    with open(os.path.join(folder, "expected.ndjson"), encoding="utf-8") as file:
+        expected = [json.loads(line.replace("$YEAR", time.strftime("%Y", time.gmtime()))) for line in file]
+    # What is pending at the end of the input is not pending when another copy follows.
+    again = not option["once"] and not any("$optional" in document for document in expected)
+    problems = [*problems_of(code, log, option["warns"]), *difference(expected, got)]
+    if again and not problems:
+        with tempfile.NamedTemporaryFile(prefix="spate-corpus-") as copies:
+            with open(source, "rb") as file:
+                copies.write(file.read() * COPIES)
+            copies.flush()
+            code, log, got = spate_run(binary, folder, copies.name, ["-w", str(WORKERS), "-b", str(BATCH), *option["args"]])
+        problems = [*problems_of(code, log, option["warns"]), *difference_in_number(expected, got)]
     if problems:
         print("FAIL %s\n%s\n%s" % (name, "\n".join(problems), log), file=sys.stderr)
     return not problems
