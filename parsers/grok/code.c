@@ -142,6 +142,11 @@ uint32_t regex_groups(const struct regex *regex)
     return regex->tree->n_groups;
 }
 
+bool regex_has_names(const struct regex *regex)
+{
+    return regex->tree->has_names;
+}
+
 uint32_t regex_group_by_name(const struct regex *regex, slice name)
 {
     for (uint32_t i = regex->tree->n_groups; i >= 1; i--)

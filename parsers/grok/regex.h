@@ -45,6 +45,8 @@ struct regex *regex_new(slice pattern, uint32_t flags, struct grok_error *error)
 void regex_free(struct regex *);
 /* Number of capture groups, the whole match (index 0) not counted. */
 uint32_t regex_groups(const struct regex *);
+/* Whether groups have names; plain parentheses do not capture then. */
+bool regex_has_names(const struct regex *);
 /* Index of the last group of that name, 0 when there is none. */
 uint32_t regex_group_by_name(const struct regex *, slice name);
 
