@@ -29,6 +29,12 @@
 #define STRIDE_STARTS_MAX 256u
 #define SEARCH_NS_MAX (20 * NS_PER_MS) /* of up to SEARCH_BYTES, with the usual match limit */
 #define SEARCH_BYTES 65536u
+/*
+ * One attempt may have to go back over all of the subject, a few steps for each byte: that is no
+ * catastrophe, so subjects above LIMIT_BYTES get as much more as they are longer.
+ */
+#define LIMIT_BYTES 4096u
+#define LIMIT_MAX 100000000u
 
 struct regex {
     struct regex_tree *tree;
@@ -142,6 +148,11 @@ uint32_t regex_groups(const struct regex *regex)
     return regex->tree->n_groups;
 }
 
+bool regex_has_names(const struct regex *regex)
+{
+    return regex->tree->has_names;
+}
+
 uint32_t regex_group_by_name(const struct regex *regex, slice name)
 {
     for (uint32_t i = regex->tree->n_groups; i >= 1; i--)
@@ -231,6 +242,33 @@ static int64_t search_ns_max(const struct regex *regex, slice subject)
     return (int64_t)(share * (double)SEARCH_NS_MAX);
 }
 
+static uint32_t limit_for(const struct regex *regex, slice subject)
+{
+    uint64_t limit = (uint64_t)regex->match_limit * subject.n / LIMIT_BYTES;
+    if (limit > LIMIT_MAX) limit = LIMIT_MAX;
+    return limit < regex->match_limit ? regex->match_limit : (uint32_t)limit;
+}
+
+/* The starts from..last one by one, each with the limit of the subject's length; `ends` is the
+ * processor time at which it is given up. */
+static int search_each(const struct regex *regex, const pcre2_code *code,
+                       struct regex_scratch *scratch, slice subject, uint32_t from, uint32_t last,
+                       enum encoding encoding, int64_t ends)
+{
+    uint32_t limit = limit_for(regex, subject);
+    if (limit == regex->match_limit) return PCRE2_ERROR_MATCHLIMIT;
+    pcre2_set_match_limit(scratch->context, limit);
+    int rc = PCRE2_ERROR_NOMATCH;
+    for (uint32_t at = from; at <= last && rc == PCRE2_ERROR_NOMATCH; at++) {
+        if (at < subject.n && ((unsigned char)subject.p[at] & 0xc0) == 0x80) continue;
+        pcre2_set_offset_limit(scratch->context, at);
+        rc = search(code, scratch, subject, at, encoding);
+        if (rc == PCRE2_ERROR_NOMATCH && clock_thread_cpu_ns() > ends) rc = PCRE2_ERROR_MATCHLIMIT;
+    }
+    pcre2_set_match_limit(scratch->context, regex->match_limit);
+    return rc;
+}
+
 /* Like search, in strides. */
 static int search_long(const struct regex *regex, const pcre2_code *code,
                        struct regex_scratch *scratch, slice subject, uint32_t from,
@@ -246,6 +284,8 @@ static int search_long(const struct regex *regex, const pcre2_code *code,
         while (last < subject.n && ((unsigned char)subject.p[last] & 0xc0) == 0x80) last++;
         pcre2_set_offset_limit(scratch->context, last);
         int rc = search(code, scratch, subject, from, encoding);
+        if (rc == PCRE2_ERROR_MATCHLIMIT)
+            rc = search_each(regex, code, scratch, subject, from, last, encoding, begin + most);
         if (rc == PCRE2_ERROR_NOMATCH && last < subject.n && clock_thread_cpu_ns() - begin > most)
             rc = PCRE2_ERROR_MATCHLIMIT;
         if (rc != PCRE2_ERROR_NOMATCH || last == subject.n) {

@@ -85,12 +85,14 @@ static enum set_high high_not(enum set_high a)
     return a == HIGH_SOME ? HIGH_SOME : a == HIGH_ALL ? HIGH_NONE : HIGH_ALL;
 }
 
-/* U+212A folds to k and U+017F to s, so a set with those letters has members above ASCII. */
+/* U+212A folds to k and U+017F to s, so a set with those letters has members above ASCII. PCRE2
+ * does not fold properties, so letters that come in are written, too. */
 static void fold(struct builder *b)
 {
-    struct ascii_set set = b->ascii;
     for (uint32_t c = 'a'; c <= 'z'; c++) {
-        if (!ascii_has(set, c) && !ascii_has(set, c - 32)) continue;
+        bool lower = ascii_has(b->ascii, c), upper = ascii_has(b->ascii, c - 32);
+        if (!lower && !upper) continue;
+        if (!lower || !upper) buf_add_byte(&b->items, (char)(lower ? c - 32 : c));
         ascii_add(&b->ascii, c);
         ascii_add(&b->ascii, c - 32);
         if (c == 'k' || c == 's') b->high = high_union(b->high, HIGH_SOME);
@@ -212,8 +214,9 @@ static const struct named_class *find_posix(slice name)
     return NULL;
 }
 
-/* After the p or P: {name} or {^name}. POSIX names work here too. */
-static bool add_property(struct parser *p, struct builder *b, bool negate)
+/* After the p or P: {name} or {^name}. POSIX names work here too. With `negated` the property
+ * itself is added, and whether its opposite is meant is said there. */
+static bool add_property(struct parser *p, struct builder *b, bool negate, bool *negated)
 {
     uint32_t start = p->at - 2;
     slice rest = slice_from(p->in, p->at);
@@ -225,6 +228,10 @@ static bool add_property(struct parser *p, struct builder *b, bool negate)
     if (name.n > 0 && name.p[0] == '^') {
         negate = !negate;
         name = slice_from(name, 1);
+    }
+    if (negated != NULL) {
+        *negated = negate;
+        negate = false;
     }
     const struct named_class *class = find_posix(name);
     if (class != NULL) return add_named(b, class, negate, HIGH_SOME), true;
@@ -241,13 +248,13 @@ static bool add_property(struct parser *p, struct builder *b, bool negate)
 }
 
 /* At the letter after a backslash. Sets *taken when it named a class. */
-static bool add_class_escape(struct parser *p, struct builder *b, bool *taken)
+static bool add_class_escape(struct parser *p, struct builder *b, bool *taken, bool *negated)
 {
     char c = p->at < p->in.n ? p->in.p[p->at] : 0;
     *taken = true;
     if (c == 'p' || c == 'P') {
         p->at++;
-        return add_property(p, b, c == 'P');
+        return add_property(p, b, c == 'P', negated);
     }
     for (uint32_t i = 0; i < ARRAY_LEN(shorthand); i++) {
         char letter = shorthand[i].name[0];
@@ -263,9 +270,10 @@ static bool add_class_escape(struct parser *p, struct builder *b, bool *taken)
 struct charset *parse_class_escape(struct parser *p)
 {
     struct builder b = {0};
-    bool taken;
-    bool ok = add_class_escape(p, &b, &taken);
-    if (ok && taken) return build(p, &b, false);
+    bool taken, negated = false;
+    /* Without regard to case \P{..} is the opposite of the folded property. */
+    bool ok = add_class_escape(p, &b, &taken, &negated);
+    if (ok && taken) return build(p, &b, negated);
     buf_fini(&b.items);
     buf_fini(&b.other);
     return NULL;
@@ -346,7 +354,7 @@ static bool take_item(struct parser *p, struct builder *b)
     if (c == '\\') {
         bool taken;
         p->at++;
-        if (!add_class_escape(p, b, &taken)) return false;
+        if (!add_class_escape(p, b, &taken, NULL)) return false;
         if (taken) return true;
         p->at--;
     }

@@ -19,7 +19,7 @@
 #define REGEX_GROUPS_MAX 1000u             /* capture groups of one expression */
 #define REGEX_PATTERN_BYTES_MAX (1u << 20) /* after grok expansion */
 #define REGEX_NESTING_MAX 200u             /* groups within groups */
-#define REGEX_MATCH_LIMIT 300000u          /* backtracks of one search, in place of a timeout */
+#define REGEX_MATCH_LIMIT 300000u          /* backtracks of one attempt; long lines may have more */
 
 enum regex_flag { REGEX_DOT_ALL = 1, REGEX_NO_CASE = 2, REGEX_EXTENDED = 4 };
 enum regex_status { REGEX_NO_MATCH, REGEX_MATCH, REGEX_LIMIT };
@@ -45,6 +45,8 @@ struct regex *regex_new(slice pattern, uint32_t flags, struct grok_error *error)
 void regex_free(struct regex *);
 /* Number of capture groups, the whole match (index 0) not counted. */
 uint32_t regex_groups(const struct regex *);
+/* Whether groups have names; plain parentheses do not capture then. */
+bool regex_has_names(const struct regex *);
 /* Index of the last group of that name, 0 when there is none. */
 uint32_t regex_group_by_name(const struct regex *, slice name);
 

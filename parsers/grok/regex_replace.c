@@ -39,8 +39,10 @@ static uint32_t add_named(const struct replacing *r, uint32_t at)
 static uint32_t add_escape(const struct replacing *r, uint32_t at)
 {
     char c = r->replacement.p[at];
-    if (c >= '0' && c <= '9') {
-        add_group(r, (uint32_t)(c - '0'));
+    if (c == '0') {
+        add_group(r, 0);
+    } else if (c >= '1' && c <= '9') {
+        if (!regex_has_names(r->regex)) add_group(r, (uint32_t)(c - '0'));
     } else if (c == '&') {
         add_group(r, 0);
     } else if (c == '`') {

@@ -3,8 +3,8 @@
  *
  * In the replacement \0 and \& are the match, \1..\9 groups, \k<name> a named group, \` and \'
  * what stands before and after the match, \\ a backslash; any other backslash stays. A group that
- * took no part is empty. Source: Ruby's documentation of String#gsub. Any thread with its own
- * scratch.
+ * took no part is empty, and so is a number where groups have names. Source: Ruby's documentation
+ * of String#gsub, rb_reg_regsub. Any thread with its own scratch.
  */
 #ifndef PARSERS_GROK_REGEX_REPLACE_H
 #define PARSERS_GROK_REGEX_REPLACE_H

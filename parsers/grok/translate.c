@@ -176,11 +176,19 @@ static void write_repeat(struct writer *w, const struct regex_node *node)
     if (possessive) buf_add_byte(w->out, bare ? '+' : ')');
 }
 
+/* The branches of a look-behind may differ in length, but only at its top: (?<=^|, ) is allowed and
+ * (?<=(?:^|, )) is not, so there is no group around them. */
 static void write_look(struct writer *w, const struct regex_node *node)
 {
     static const char *const open[] = {"(?=", "(?!", "(?<=", "(?<!"};
+    const struct regex_node *child = node->child;
+    while (child->kind == NODE_SEQUENCE && child->child != NULL && child->child->next == NULL)
+        child = child->child;
     buf_add_cstr(w->out, open[node->mode]);
-    write_node(w, node->child);
+    if (child->kind == NODE_ALTERNATE)
+        write_children(w, child, "|");
+    else
+        write_node(w, child);
     buf_add_byte(w->out, ')');
 }
 

@@ -286,6 +286,34 @@ static void test_limit(void **state)
     grok_set_free(set);
 }
 
+/* Going back over a long line takes more steps than a search may have, but not more than its length
+ * allows; what would take for ever still ends. */
+static void test_limit_of_long_lines(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = {"%{GREEDYDATA:a} (?<w>\\w+)=(?<k>\\w+)",
+                                           "x: %{GREEDYDATA:a} (?<w>\\w+)=(?<k>\\w+) \\S",
+                                           "(?:(?:\\w+\\s?)+b?)+=$"};
+    struct buf line = {0};
+    buf_add_cstr(&line, "\xc3\xa4x: start key=val");
+    for (int i = 0; i < 100000; i++) buf_add_cstr(&line, " word");
+    for (uint32_t i = 0; i < 3; i++) {
+        slice pattern = slice_from_cstr(patterns[i]);
+        struct grok_error error;
+        struct grok_options options = {0};
+        struct grok_set *set = grok_set_new(&pattern, 1, dict, &options, &error);
+        assert_non_null(set);
+        struct grok_scratch *scratch = grok_scratch_new(set);
+        struct grok_result r;
+        enum grok_status status = grok_match(set, scratch, buf_slice(&line), 0, &r);
+        assert_int_equal(status, i < 2 ? GROK_MATCH : GROK_LIMIT);
+        if (i < 2) assert_memory_equal(r.values[2].p, "val", 3);
+        grok_scratch_free(scratch);
+        grok_set_free(set);
+    }
+    buf_fini(&line);
+}
+
 static void test_bad_bytes(void **state)
 {
     (void)state;
@@ -305,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_selection),
         cmocka_unit_test(test_break_on_match_false),
         cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_limit_of_long_lines),
         cmocka_unit_test(test_bad_bytes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -62,9 +62,9 @@ static void add_simple(struct buf *out)
  */
 static void add_assertion(struct buf *out)
 {
-    static const char *const list[] = {"^",         "$",      "\\A",     "(?=a)",
-                                       "(?!b)",     "(?<=a)", "(?<!b)",  "(?<![0-9.])",
-                                       "(?![0-9])", "(?=ab)", "(?<!ab)", "\\b\\w"};
+    static const char *const list[] = {"^",       "$",        "\\A",         "(?=a)",     "(?!b)",
+                                       "(?<=a)",  "(?<!b)",   "(?<![0-9.])", "(?![0-9])", "(?=ab)",
+                                       "(?<!ab)", "(?<=^|b)", "(?<!ab|c)",   "\\b\\w"};
     buf_add_cstr(out, pick(list, ARRAY_LEN(list) - (wide ? 1 : 0)));
 }
 
@@ -219,7 +219,9 @@ static bool subject_init(struct subject *s, slice pattern)
     *s = (struct subject){.pattern = pattern};
     if (!oracle_init(&s->oracle, pattern, true)) return false;
     s->regex = regex_new(pattern, REGEX_DOT_ALL, &error);
-    if (s->regex == NULL || repeats_nothing(regex_get_tree(s->regex)->root)) {
+    if (s->regex == NULL) print_error("%.*s is refused: %s\n", SLICE_FMT(pattern), error.text);
+    assert_non_null(s->regex);
+    if (repeats_nothing(regex_get_tree(s->regex)->root)) {
         regex_free(s->regex);
         oracle_fini(&s->oracle);
         return false;
