@@ -34,7 +34,7 @@
  * catastrophe, so subjects above LIMIT_BYTES get as much more as they are longer.
  */
 #define LIMIT_BYTES 4096u
-#define LIMIT_MAX 100000000u
+#define LIMIT_MAX 10000000u
 
 struct regex {
     struct regex_tree *tree;
