@@ -37,12 +37,20 @@ struct writer {
     struct buf *out;
     char *limit; /* of what may be written without growing */
     struct time_iso_cache *cache;
+    /* A text of this event that had escapes, and where it went: message and [event][original] are
+     * the same bytes as a rule. */
+    const char *known;
+    uint32_t known_n;
+    size_t known_at, known_out_n;
 };
+
+/* Shorter texts are written again rather than looked for. */
+#define JSON_KNOWN_BYTES_MIN 64u
 
 static inline char *writer_open(struct writer *w, struct buf *out, struct time_iso_cache *cache)
 {
     buf_room(out, 1); /* an empty one has no memory to point into */
-    *w = (struct writer){out, out->data + out->cap, cache};
+    *w = (struct writer){.out = out, .limit = out->data + out->cap, .cache = cache};
     return buf_end(out);
 }
 
@@ -502,6 +510,26 @@ static inline char *put_layout_text(char *to, const char *from, uint32_t n)
     return to + n;
 }
 
+/* put_text, or a copy of what it wrote for the same bytes before. */
+static inline __attribute__((always_inline)) char *put_text_once(struct writer *w, char *to,
+                                                                 const struct value *v)
+{
+    if (__builtin_expect(v->u.str == w->known && v->n == w->known_n, 0)) {
+        to = room(w, to, w->known_out_n + JSON_SLACK);
+        return put_bytes(to, w->out->data + w->known_at, w->known_out_n);
+    }
+    size_t at = (size_t)(to - w->out->data);
+    to = put_text(w, to, v->u.str, v->n);
+    size_t n = (size_t)(to - w->out->data) - at;
+    if (n != v->n && v->n >= JSON_KNOWN_BYTES_MIN) {
+        w->known = v->u.str;
+        w->known_n = v->n;
+        w->known_at = at;
+        w->known_out_n = n;
+    }
+    return to;
+}
+
 /* The values of an event of this layout with the texts between them; NULL at the first difference.
  */
 static inline char *put_slots(struct writer *w, char *to, const struct event *ev,
@@ -525,7 +553,7 @@ static inline char *put_slots(struct writer *w, char *to, const struct event *ev
         to = room(w, to, slot->text_n + value_room(v));
         to = put_layout_text(to, layout->text + slot->text_at, slot->text_n);
         if (__builtin_expect(slot->kind == JSON_SLOT_TEXT, 1))
-            to = put_text(w, to, v->u.str, v->n);
+            to = put_text_once(w, to, v);
         else if (slot->kind == JSON_SLOT_VERBATIM)
             to = put_bytes(to, v->u.str, v->n);
         else if (slot->kind == JSON_SLOT_SHARED)

@@ -297,9 +297,15 @@ static struct map *any_map(struct prng *prng, uint32_t depth)
 
 static struct value any_value(struct prng *prng, uint32_t depth)
 {
-    static const char *const texts[] = {"", "x", "line\n", "\"quoted\"",
-                                        "a text of forty bytes and a few more"};
+    static const char *const texts[] = {"",
+                                        "x",
+                                        "line\n",
+                                        "\"quoted\"",
+                                        "a text of forty bytes and a few more",
+                                        "\"GET /a HTTP/1.1\" 200 17 \"https://example.net/\" and "
+                                        "more, so that the same is not escaped twice\n"};
     slice text = slice_from_cstr(texts[prng_below(prng, ARRAY_LEN(texts))]);
+    if (prng_below(prng, 4) == 0) text.n -= (uint32_t)prng_below(prng, text.n + 1);
     switch (prng_below(prng, 9)) {
     case 0: return value_int((int64_t)prng_below(prng, 100000));
     case 1: return value_bool(prng_below(prng, 2) == 0);
