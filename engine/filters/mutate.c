@@ -13,6 +13,7 @@
 #include "engine/base/log.h"
 #include "engine/base/utf8.h"
 #include "engine/plan/common_options.h"
+#include "engine/plan/ruby_text.h"
 #include "parsers/grok/regex_replace.h"
 #include "parsers/text/ruby_number.h"
 #include "parsers/text/unicode_case.h"
@@ -277,7 +278,7 @@ static bool convert_one(struct mutation *m, enum conversion to, struct value *v,
     }
     *out = *v;
     if (v->type != VALUE_STRING)
-        *out = value_string(value_to_slice(v, &m->batch->arena, &m->batch->scratch));
+        *out = value_string(ruby_text_slice(v, &m->batch->arena, &m->batch->scratch));
     return true;
 }
 
@@ -471,7 +472,7 @@ static void join_list(struct mutation *m, const struct value *list, slice separa
         }
         if (!*first) buf_add_slice(&m->state->out, separator);
         *first = false;
-        value_text(item, &m->batch->arena, &m->state->out);
+        ruby_text(item, &m->batch->arena, &m->state->out);
     }
 }
 
