@@ -187,19 +187,56 @@ static bool equal(struct value *a, struct value *b, struct batch *batch)
     return value_equal(a, b, &batch->arena);
 }
 
+/* Java's toString: scalars as sprintf shows them, [1, x] and {k=v} for lists and hashes. */
+static void java_text(struct value *v, struct arena *arena, struct buf *out)
+{
+    value_resolve(v, arena);
+    if (v->type == VALUE_NIL) {
+        buf_add_cstr(out, "null");
+    } else if (v->type == VALUE_LIST) {
+        buf_add_byte(out, '[');
+        for (uint32_t i = 0; i < v->n; i++) {
+            if (i > 0) buf_add_cstr(out, ", ");
+            java_text(&v->u.list[i], arena, out);
+        }
+        buf_add_byte(out, ']');
+    } else if (v->type == VALUE_MAP) {
+        buf_add_byte(out, '{');
+        for (uint32_t i = 0; i < v->u.map->n; i++) {
+            struct member *m = &v->u.map->at[i];
+            if (i > 0) buf_add_cstr(out, ", ");
+            buf_add(out, m->key, m->key_n);
+            buf_add_byte(out, '=');
+            java_text(&m->val, arena, out);
+        }
+        buf_add_byte(out, '}');
+    } else {
+        value_text(v, arena, out);
+    }
+}
+
+static slice string_form(struct value *v, struct batch *b)
+{
+    if (v->type != VALUE_LIST && v->type != VALUE_MAP)
+        return value_to_slice(v, &b->arena, &b->scratch);
+    b->scratch.n = 0;
+    java_text(v, &b->arena, &b->scratch);
+    return arena_copy(&b->arena, buf_slice(&b->scratch));
+}
+
 /* Elements of a list literal are compared by their string form with the field's. */
 static bool in_literal_list(struct value *a, const struct operand *list, struct batch *b,
                             struct event *ev)
 {
     if (a == NULL) return false;
-    slice text = value_to_slice(a, &b->arena, &b->scratch);
+    slice text = string_form(a, b);
     for (uint32_t i = 0; i < list->n; i++) {
         const struct operand *item = &list->items[i];
         slice other = item->text;
         if (item->is_field) {
             struct value room, *v = operand_value(item, b, ev, &room);
             if (v == NULL) continue;
-            other = value_to_slice(v, &b->arena, &b->scratch);
+            other = string_form(v, b);
         }
         if (slice_equal(text, other)) return true;
     }
