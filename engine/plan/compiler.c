@@ -153,6 +153,25 @@ static slice plugin_id(struct compiler *c, slice given, const char *kind, slice 
     return heap_printf(c->heap, "%.*s_%s_%u", SLICE_FMT(name), kind, at + 1);
 }
 
+/* Of two plugins that were given the same id, the second one is an error. */
+static err id_claim(struct compiler *c, slice given)
+{
+    if (given.p == NULL) return ERR_OK;
+    for (uint32_t i = 0; i < c->claimed_n; i++) {
+        if (!slice_equal(c->claimed[i], given)) continue;
+        compile_error(c, "id", "another id: each plugin needs its own",
+                      "Config has duplicate Ids: ID: %.*s", SLICE_FMT(given));
+        return ERR_CONFIG;
+    }
+    if (c->claimed_n == c->claimed_cap) {
+        c->claimed_cap = c->claimed_cap == 0 ? 8 : c->claimed_cap * 2;
+        c->claimed =
+            heap_grow(c->heap, c->claimed, c->claimed_n, c->claimed_cap, sizeof(*c->claimed));
+    }
+    c->claimed[c->claimed_n++] = given;
+    return ERR_OK;
+}
+
 static void note_codec(struct compiler *c, struct codec *codec, slice given)
 {
     if (c->codec_n == c->codec_cap) {
@@ -254,7 +273,8 @@ static err compile_input(struct compiler *c, struct plan *plan, const struct ast
     c->given = given;
     c->common_input = &common;
     c->at = plan->input_n;
-    e = decoration_compile(&in->decoration, &common, c);
+    e = id_claim(c, common.id);
+    if (e == ERR_OK) e = decoration_compile(&in->decoration, &common, c);
     if (e == ERR_OK) e = ops->compile(in->cfg, c);
     c->common_input = NULL;
     compiler_leave(c, outer);
@@ -287,7 +307,8 @@ static err compile_filter(struct compiler *c, struct plan *plan, const struct as
     f->id = plugin_id(c, common.id, "filter", plugin->name, plan->filter_n);
     struct compiling outer = compiler_enter(c, plugin, "filter", common.ecs, f->id);
     c->given = given;
-    e = common_options_compile(&f->common, &common, c);
+    e = id_claim(c, common.id);
+    if (e == ERR_OK) e = common_options_compile(&f->common, &common, c);
     if (e == ERR_OK && ops->compile != NULL) e = ops->compile(f->cfg, c);
     compiler_leave(c, outer);
     f->state_at = state_place(plan, ops->state_size);
@@ -319,7 +340,8 @@ static err compile_output(struct compiler *c, struct plan *plan, const struct as
     c->given = given;
     c->common_output = &common;
     c->at = plan->output_n;
-    e = ops->compile(o->cfg, c);
+    e = id_claim(c, common.id);
+    if (e == ERR_OK) e = ops->compile(o->cfg, c);
     c->common_output = NULL;
     compiler_leave(c, outer);
     o->state_at = state_place(plan, ops->state_size);

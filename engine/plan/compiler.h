@@ -45,6 +45,8 @@ struct compiler {
     const struct common_output_cfg *common_output; /* while an output is compiled */
     struct plan_codec_use *codec;                  /* every codec so far */
     uint32_t codec_n, codec_cap;
+    slice *claimed; /* ids that the user gave to inputs, filters and outputs so far */
+    uint32_t claimed_n, claimed_cap;
     uint32_t at; /* which input or output is being compiled */
     bool serial; /* a filter's compile() sets it: with these options it needs FILTER_SERIAL */
 };
