@@ -577,6 +577,13 @@ static enum applied mutate_apply(void *state, const void *config, struct batch *
     return APPLIED;
 }
 
+static void mutate_undecorated(void *state, const void *config, struct batch *b, struct event *ev)
+{
+    const struct mutate_cfg *cfg = config;
+    (void)state;
+    event_tag(b, ev, cfg->tag_on_failure, true);
+}
+
 static err mutate_start(void *state, const void *cfg, struct worker *worker)
 {
     struct mutate_state *s = state;
@@ -831,6 +838,7 @@ const struct filter_ops filter_mutate = {
     .release = mutate_release,
     .start = mutate_start,
     .apply = mutate_apply,
+    .undecorated = mutate_undecorated,
     .stop = mutate_stop,
     .stats = mutate_stats,
 };
