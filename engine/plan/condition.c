@@ -5,6 +5,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/number.h"
+#include "engine/plan/java_text.h"
 #include "parsers/grok/regex.h"
 
 struct operand {
@@ -185,34 +186,6 @@ static bool equal(struct value *a, struct value *b, struct batch *batch)
 {
     if (a == NULL || b == NULL) return a == b;
     return value_equal(a, b, &batch->arena);
-}
-
-/* Java's toString: scalars as sprintf shows them, [1, x] and {k=v} for lists and hashes. */
-static void java_text(struct value *v, struct arena *arena, struct buf *out)
-{
-    value_resolve(v, arena);
-    if (v->type == VALUE_NIL) {
-        buf_add_cstr(out, "null");
-    } else if (v->type == VALUE_LIST) {
-        buf_add_byte(out, '[');
-        for (uint32_t i = 0; i < v->n; i++) {
-            if (i > 0) buf_add_cstr(out, ", ");
-            java_text(&v->u.list[i], arena, out);
-        }
-        buf_add_byte(out, ']');
-    } else if (v->type == VALUE_MAP) {
-        buf_add_byte(out, '{');
-        for (uint32_t i = 0; i < v->u.map->n; i++) {
-            struct member *m = &v->u.map->at[i];
-            if (i > 0) buf_add_cstr(out, ", ");
-            buf_add(out, m->key, m->key_n);
-            buf_add_byte(out, '=');
-            java_text(&m->val, arena, out);
-        }
-        buf_add_byte(out, '}');
-    } else {
-        value_text(v, arena, out);
-    }
 }
 
 static slice string_form(struct value *v, struct batch *b)
