@@ -159,6 +159,10 @@ static bool op_rename(struct mutation *m, const struct op *op)
 
 static bool op_copy(struct mutation *m, const struct op *op)
 {
+    if (op->ref.root == FIELD_META && op->ref.depth == 0) {
+        struct value meta = event_meta_value(m->ev);
+        return put(m, op->other, value_copy(&meta, &m->batch->arena));
+    }
     struct value *v = get(m, &op->ref);
     if (v == NULL || v->type == VALUE_NIL) return true;
     return put(m, op->other, value_copy(v, &m->batch->arena));

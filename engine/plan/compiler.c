@@ -195,11 +195,13 @@ err compile_codec(struct compiler *c, struct codec *out, const struct config_cod
         uint32_t flag;
         const char *name;
     } swaps[] = {{CODEC_STREAM_LINE, "line"}, {CODEC_STREAM_JSON_LINES, "json_lines"}};
+    bool swapped = false;
     for (uint32_t i = 0; stream && i < ARRAY_LEN(swaps); i++) {
         if (!(ops->flags & swaps[i].flag)) continue;
         name = slice_from_cstr(swaps[i].name);
         ops = find_plugin(c, "codec", (const void *const *)c->registry->codecs, name, cfg->pos);
         if (ops == NULL) return ERR_CONFIG;
+        swapped = true;
         break;
     }
     struct common_codec_cfg common = {.ecs = -1};
@@ -214,8 +216,9 @@ err compile_codec(struct compiler *c, struct codec *out, const struct config_cod
                 : settings_defaults(name, cfg->pos, "codec", tables, 2, c->heap, c->diag);
     if (e != ERR_OK) return e;
     note_codec(c, out, common.id);
-    /* A codec without a mode of its own follows the plugin it sits in. */
-    int ecs = common.ecs < 0 ? (int)c->ecs : common.ecs;
+    /* A codec without a mode of its own follows the plugin it sits in; but one that was swapped in
+     * is new and knows nothing of it, so it has Logstash's default. */
+    int ecs = swapped ? (int)ECS_V8 : common.ecs < 0 ? (int)c->ecs : common.ecs;
     out->id = plugin_id(c, common.id, "codec", name, 0);
     struct ast_plugin here = *plugin;
     here.pos = cfg->pos.source != NULL ? cfg->pos : c->plugin->pos;
