@@ -185,7 +185,7 @@ static void note_codec(struct compiler *c, struct codec *codec, slice given)
 }
 
 err compile_codec(struct compiler *c, struct codec *out, const struct config_codec *cfg,
-                  bool stream)
+                  enum codec_bytes bytes)
 {
     slice name = cfg->name;
     const struct codec_ops *ops =
@@ -196,12 +196,12 @@ err compile_codec(struct compiler *c, struct codec *out, const struct config_cod
         const char *name;
     } swaps[] = {{CODEC_STREAM_LINE, "line"}, {CODEC_STREAM_JSON_LINES, "json_lines"}};
     bool swapped = false;
-    for (uint32_t i = 0; stream && i < ARRAY_LEN(swaps); i++) {
+    for (uint32_t i = 0; bytes != BYTES_FRAMED && i < ARRAY_LEN(swaps); i++) {
         if (!(ops->flags & swaps[i].flag)) continue;
         name = slice_from_cstr(swaps[i].name);
         ops = find_plugin(c, "codec", (const void *const *)c->registry->codecs, name, cfg->pos);
         if (ops == NULL) return ERR_CONFIG;
-        swapped = true;
+        swapped = bytes == BYTES_STREAM;
         break;
     }
     struct common_codec_cfg common = {.ecs = -1};
