@@ -83,8 +83,10 @@ uint32_t number_f64_text(double real, char *out)
 uint32_t number_f64_json(double real, char *out)
 {
     if (isfinite(real)) return number_f64_text(real, out);
-    memcpy(out, "null", 4);
-    return 4;
+    out[0] = '"';
+    uint32_t n = 1 + number_f64_text(real, out + 1);
+    out[n] = '"';
+    return n + 1;
 }
 
 bool number_f64_parse(slice s, double *out)

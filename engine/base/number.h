@@ -17,7 +17,7 @@
 uint32_t number_i64_text(int64_t num, char *out);
 /* Ruby's Float#to_s; at most NUMBER_TEXT_MAX bytes; NaN, Infinity, -Infinity by name. */
 uint32_t number_f64_text(double real, char *out);
-/* A valid JSON number for a finite float; null for the others. */
+/* A JSON number for a finite float; the others are named in quotes, as Jackson does it. */
 uint32_t number_f64_json(double real, char *out);
 /* The whole slice as a decimal float (strtod grammar without hex, inf, nan). */
 bool number_f64_parse(slice s, double *out);

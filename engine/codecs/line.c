@@ -1,4 +1,5 @@
 /* line.c - one event per line of text; one line per event. */
+#include "engine/plan/java_text.h"
 #include "engine/plan/text_event.h"
 #include "parsers/scan/newline.h"
 #include "parsers/scan/utf8_scan.h"
@@ -39,8 +40,8 @@ static err compile(void *cfg_, struct compiler *c)
         return ERR_CONFIG;
     }
     cfg->has_format = cfg->format_text.p != NULL;
-    slice format = cfg->has_format ? cfg->format_text : SLICE("%{@timestamp} %{host} %{message}");
-    return compile_template(c, &cfg->format, format, settings_pos(c->plugin, "format"));
+    if (!cfg->has_format) return ERR_OK;
+    return compile_template(c, &cfg->format, cfg->format_text, settings_pos(c->plugin, "format"));
 }
 
 static void release(void *cfg)
@@ -115,7 +116,10 @@ static void encode(void *state, const void *cfg_, struct batch *b, struct event 
 {
     (void)state;
     const struct line_cfg *cfg = cfg_;
-    template_add(&cfg->format, b, ev, out, NULL);
+    if (cfg->has_format)
+        template_add(&cfg->format, b, ev, out, NULL);
+    else
+        java_text_event(b, ev, out);
     buf_add_slice(out, cfg->delimiter);
 }
 

@@ -1,4 +1,5 @@
 /* plain.c - one event per message of text; an event as text, without anything around it. */
+#include "engine/plan/java_text.h"
 #include "engine/plan/text_event.h"
 
 struct plain_cfg {
@@ -27,9 +28,8 @@ static err compile(void *cfg_, struct compiler *c)
     struct plain_cfg *cfg = cfg_;
     err e = text_event_compile(&cfg->text, cfg->charset, compiler_is_ecs(c), c);
     if (e != ERR_OK) return e;
-    slice format =
-        cfg->format_text.p != NULL ? cfg->format_text : SLICE("%{@timestamp} %{host} %{message}");
-    return compile_template(c, &cfg->format, format, settings_pos(c->plugin, "format"));
+    if (cfg->format_text.p == NULL) return ERR_OK;
+    return compile_template(c, &cfg->format, cfg->format_text, settings_pos(c->plugin, "format"));
 }
 
 static void release(void *cfg)
@@ -59,8 +59,12 @@ static uint32_t decode(void *state, const void *cfg_, slice in, struct decode *d
 
 static void encode(void *state, const void *cfg, struct batch *b, struct event *ev, struct buf *out)
 {
+    const struct plain_cfg *c = cfg;
     (void)state;
-    template_add(&((const struct plain_cfg *)cfg)->format, b, ev, out, NULL);
+    if (c->format_text.p == NULL)
+        java_text_event(b, ev, out);
+    else
+        template_add(&c->format, b, ev, out, NULL);
 }
 
 const struct codec_ops codec_plain = {

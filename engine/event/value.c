@@ -75,7 +75,7 @@ static void resolve_int(struct value *v)
 static void resolve_float(struct value *v)
 {
     double real;
-    /* Out of a double's range it stays exact text: an infinity would leave as null. */
+    /* Out of a double's range it stays exact text: an infinity would leave as a word. */
     if (!number_f64_parse(slice_make(v->u.str, v->n), &real) || !isfinite(real)) {
         v->type = VALUE_BIGNUM;
         v->flags = 0;

@@ -72,6 +72,11 @@ static bool is_bracketed(slice name)
     return name.n > 0 && name.p[0] == '[' && name.p[name.n - 1] == ']';
 }
 
+static slice bracketed(slice name, struct arena *arena)
+{
+    return arena_join(arena, arena_join(arena, SLICE("["), name), SLICE("]"));
+}
+
 /* The column's place; `bad` when its name makes no reference. */
 static void column_make(struct csv_column *out, const struct csv_cfg *cfg, slice name,
                         struct arena *arena)
@@ -79,18 +84,17 @@ static void column_make(struct csv_column *out, const struct csv_cfg *cfg, slice
     *out = (struct csv_column){.to = (uint8_t)csv_type_of(cfg->convert, name)};
     bool targeted = cfg->target_name.p != NULL;
     struct fieldref own;
-    slice text = name;
-    if (!is_bracketed(name)) {
-        text = arena_join(arena, SLICE("["), name);
-        text = arena_join(arena, text, SLICE("]"));
+    slice text = is_bracketed(name) ? name : bracketed(name, arena);
+    slice whole = text;
+    if (targeted) {
+        slice target = cfg->target_name;
+        whole = arena_join(arena, is_bracketed(target) ? target : bracketed(target, arena), text);
     }
     if (fieldref_parse(&own, text, arena) != ERR_OK ||
-        (targeted && own.root == FIELD_DATA &&
-         fieldref_join(&out->ref, &cfg->target, &own, arena) != ERR_OK)) {
+        fieldref_parse(&out->ref, whole, arena) != ERR_OK) {
         out->bad = true;
         return;
     }
-    if (!targeted || own.root != FIELD_DATA) out->ref = own;
     if (own.depth == 1 && own.root == FIELD_DATA && (targeted || !own.tags)) {
         out->key = key_make(arena, own.step[0].key.name);
         out->plain = true;
@@ -135,22 +139,6 @@ static bool failed(struct csv_run *r, const char *why)
     return false;
 }
 
-static bool column_set(struct csv_run *r, const struct csv_column *column, struct value val)
-{
-    if (column->bad) return failed(r, "a column's name is no field reference");
-    if (column->plain && r->into != NULL) {
-        if (r->into_missing) {
-            if (event_put(r->batch, r->ev, &r->cfg->target, value_map(r->into)) != ERR_OK)
-                return failed(r, "the target cannot be set");
-            r->into_missing = false;
-        }
-        map_put(r->into, &r->batch->arena, column->key, val);
-        return true;
-    }
-    if (event_put(r->batch, r->ev, &column->ref, val) == ERR_OK) return true;
-    return failed(r, "a column cannot be set");
-}
-
 /* Plain columns go straight into a map when there is one at the target, or nothing. */
 static void target_find(struct csv_run *r)
 {
@@ -165,6 +153,24 @@ static void target_find(struct csv_run *r)
         r->into = map_new(&r->batch->arena);
         r->into_missing = true;
     }
+}
+
+static bool column_set(struct csv_run *r, const struct csv_column *column, struct value val)
+{
+    if (column->bad) return failed(r, "a column's name is no field reference");
+    if (column->plain && r->into != NULL) {
+        if (r->into_missing) {
+            if (event_put(r->batch, r->ev, &r->cfg->target, value_map(r->into)) != ERR_OK)
+                return failed(r, "the target cannot be set");
+            r->into_missing = false;
+        }
+        map_put(r->into, &r->batch->arena, column->key, val);
+        return true;
+    }
+    if (event_put(r->batch, r->ev, &column->ref, val) != ERR_OK)
+        return failed(r, "a column cannot be set");
+    if (r->into_missing) target_find(r); /* the column may have made it */
+    return true;
 }
 
 static bool row_set(struct csv_run *r)
@@ -253,6 +259,12 @@ static enum applied csv_apply(void *state, const void *cfg, struct batch *b, con
         if (csv_one(&r)) sel_add(hit, in->at[i]);
     }
     return APPLIED;
+}
+
+static void csv_undecorated(void *state, const void *cfg, struct batch *b, struct event *ev)
+{
+    struct csv_run r = {.state = state, .cfg = cfg, .batch = b, .ev = ev};
+    failed(&r, "add_field cannot set its field");
 }
 
 static err csv_start(void *state, const void *config, struct worker *worker)
@@ -360,6 +372,7 @@ const struct filter_ops filter_csv = {
     .compile = csv_compile,
     .start = csv_start,
     .apply = csv_apply,
+    .undecorated = csv_undecorated,
     .stop = csv_stop,
     .stats = csv_stats,
 };

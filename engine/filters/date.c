@@ -4,11 +4,15 @@
  * Formats are tried in order, the first that reads the whole value wins. Only UNIX and UNIX_MS
  * take numbers. `timezone` is where text without a zone comes from; with %{field} in it the zone is
  * looked up for each event, and text of an event whose zone is unknown is a failure. A missing
- * or null field is neither success nor failure. State: what each format's last parse found out.
+ * or null field is neither success nor failure. Times too far away for a time value (outside
+ * 1677..2262) become their text in fields other than @timestamp. State: what each format's last
+ * parse found out.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/civil.h"
 #include "engine/base/clock.h"
 #include "engine/plan/common_options.h"
 #include "parsers/text/date_parse.h"
@@ -29,23 +33,47 @@ struct date_run_state {
     struct counter matches, failures;
 };
 
+/* ISO 8601 as java.time writes it: years beyond 9999 have a plus. */
+static struct value far_text(int64_t ms, struct batch *b)
+{
+    char text[48];
+    int64_t days = civil_floor_div(ms, 1000 * CIVIL_DAY_SEC);
+    struct civil_date date = civil_from_days(days);
+    uint32_t rest = (uint32_t)(ms - days * 1000 * CIVIL_DAY_SEC), second = rest / 1000;
+    const char *sign = date.year < 0 ? "-" : date.year > 9999 ? "+" : "";
+    int n =
+        snprintf(text, sizeof(text), "%s%04d-%02u-%02uT%02u:%02u:%02u.%03uZ", sign, abs(date.year),
+                 date.month, date.day, second / 3600, second / 60 % 60, second % 60, rest % 1000);
+    return value_string(arena_copy(&b->arena, slice_make(text, (size_t)n)));
+}
+
+/* Milliseconds of years that are shown with at most nine digits. */
+static bool is_far(const struct date_cfg *cfg, int64_t ms)
+{
+    const int64_t limit = INT64_C(100000000) * 366 * CIVIL_DAY_SEC * 1000;
+    return cfg->target.root != FIELD_TIMESTAMP && ms != DATE_UNREAD && ms < limit && ms > -limit;
+}
+
 /* True when a format reads the value. */
 static bool date_read(struct date_run_state *s, const struct date_cfg *cfg, struct batch *b,
-                      struct event *ev, const struct value *v, int64_t *ns)
+                      struct event *ev, const struct value *v, struct value *out)
 {
     const struct tz *zone = cfg->zone;
     if (zone == NULL && v->type == VALUE_STRING)
         zone = tz_find(template_render(&cfg->zone_name, b, ev, NULL));
     for (uint32_t i = 0; i < cfg->format_n; i++) {
         bool ok = false;
+        int64_t ns = DATE_UNREAD;
         if (v->type == VALUE_STRING && (zone != NULL || cfg->numeric[i]))
             ok = date_parse(cfg->format[i], &s->format[i], value_slice(v),
-                            zone == NULL ? tz_utc() : zone, b->now_ns, ns);
+                            zone == NULL ? tz_utc() : zone, b->now_ns, &ns);
         else if (v->type == VALUE_INT)
-            ok = date_parse_int(cfg->format[i], v->u.num, ns);
+            ok = date_parse_int(cfg->format[i], v->u.num, &ns);
         else if (v->type == VALUE_FLOAT)
-            ok = date_parse_float(cfg->format[i], v->u.real, ns);
-        if (ok) return true;
+            ok = date_parse_float(cfg->format[i], v->u.real, &ns);
+        if (!ok && !is_far(cfg, ns)) continue;
+        *out = ok ? value_time(ns) : far_text(ns, b);
+        return true;
     }
     return false;
 }
@@ -60,10 +88,9 @@ static enum applied date_apply(void *state, const void *config, struct batch *b,
     for (uint32_t i = 0; i < in->n; i++) {
         struct event *ev = &b->event[in->at[i]];
         const struct value *v = event_get(b, ev, &cfg->source);
-        int64_t ns;
+        struct value time;
         if (v == NULL || v->type == VALUE_NIL) continue;
-        if (date_read(s, cfg, b, ev, v, &ns) &&
-            event_put(b, ev, &cfg->target, value_time(ns)) == ERR_OK) {
+        if (date_read(s, cfg, b, ev, v, &time) && event_put(b, ev, &cfg->target, time) == ERR_OK) {
             sel_add(hit, in->at[i]);
             continue;
         }

@@ -16,6 +16,7 @@
 #include "engine/base/log.h"
 #include "engine/base/number.h"
 #include "engine/plan/filter_kit.h"
+#include "engine/plan/ruby_text.h"
 #include "parsers/text/ruby_number.h"
 
 /* A float of more digits is kept as exact text. */
@@ -213,7 +214,7 @@ static enum dissected dissect_mapping(struct dissect_run *r, const struct dissec
         failed(r, m, "field not found in event", false);
         return NOT_MATCHED;
     }
-    slice text = value_to_slice(source, &r->batch->arena, &r->batch->scratch);
+    slice text = ruby_text_slice(source, &r->batch->arena, &r->batch->scratch);
     if (text.n == 0) {
         failed(r, m, "field found in event but it was empty", true);
         return NOT_MATCHED;

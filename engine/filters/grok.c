@@ -17,6 +17,7 @@
 #include "engine/plan/common_options.h"
 #include "engine/plan/grok_report.h"
 #include "engine/plan/pattern_dict.h"
+#include "engine/plan/ruby_text.h"
 #include "parsers/text/ruby_number.h"
 
 /* timeout_millis is a bound on backtracking steps here: what PCRE2's JIT does in a millisecond,
@@ -268,7 +269,7 @@ static bool match_text(struct grok_run *r, uint32_t at, slice text, uint8_t flag
 static bool match_value(struct grok_run *r, uint32_t at, struct value *v)
 {
     if (v->type == VALUE_STRING) return match_text(r, at, value_slice(v), v->flags & VALUE_CLEAN);
-    return match_text(r, at, value_to_slice(v, &r->batch->arena, &r->batch->scratch), 0);
+    return match_text(r, at, ruby_text_slice(v, &r->batch->arena, &r->batch->scratch), 0);
 }
 
 /* A missing field is matched as empty text; of a list each item, before captures change it. */

@@ -14,6 +14,7 @@
 #include "engine/base/tz.h"
 #include "engine/event/blob.h"
 #include "engine/plan/common_options.h"
+#include "engine/plan/ruby_text.h"
 #include "parsers/text/date_parse.h"
 
 struct json_cfg {
@@ -105,7 +106,7 @@ static void set_time(struct json_run *r, struct value *v)
     }
     r->ev->time = value_time(b->now_ns);
     event_tag(b, r->ev, SLICE("_timestampparsefailure"), true);
-    slice text = value_to_slice(v, &b->arena, &b->scratch);
+    slice text = ruby_text_slice(v, &b->arena, &b->scratch);
     map_put(&r->ev->data, &b->arena, r->cfg->failed_time, value_string(text));
 }
 
@@ -154,6 +155,12 @@ static enum applied json_apply(void *state, const void *cfg, struct batch *b, co
         if (json_one(&r)) sel_add(hit, in->at[i]);
     }
     return APPLIED;
+}
+
+static void json_undecorated(void *state, const void *cfg, struct batch *b, struct event *ev)
+{
+    struct json_run r = {.state = state, .cfg = cfg, .batch = b, .ev = ev};
+    failed(&r, "add_field cannot set its field");
 }
 
 static err json_start(void *state, const void *cfg, struct worker *worker)
@@ -213,6 +220,7 @@ const struct filter_ops filter_json = {
     .compile = json_compile,
     .start = json_start,
     .apply = json_apply,
+    .undecorated = json_undecorated,
     .stop = json_stop,
     .stats = json_stats,
 };

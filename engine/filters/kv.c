@@ -259,6 +259,12 @@ static enum applied kv_apply(void *state, const void *cfg, struct batch *b, cons
     return APPLIED;
 }
 
+static void kv_undecorated(void *state, const void *cfg, struct batch *b, struct event *ev)
+{
+    struct kv_run r = {.state = state, .cfg = cfg, .batch = b, .ev = ev};
+    failed(&r, "add_field cannot set its field");
+}
+
 /* ---- split patterns ---------------------------------------------------------------- */
 
 /* The expressions were compiled behind \G, so that a search matches at `at` or nowhere. */
@@ -466,6 +472,7 @@ const struct filter_ops filter_kv = {
     .release = kv_release,
     .start = kv_start,
     .apply = kv_apply,
+    .undecorated = kv_undecorated,
     .stop = kv_stop,
     .stats = kv_stats,
 };

@@ -13,6 +13,7 @@
 #include "engine/base/log.h"
 #include "engine/base/utf8.h"
 #include "engine/plan/common_options.h"
+#include "engine/plan/ruby_text.h"
 #include "parsers/grok/regex_replace.h"
 #include "parsers/text/ruby_number.h"
 #include "parsers/text/unicode_case.h"
@@ -158,6 +159,10 @@ static bool op_rename(struct mutation *m, const struct op *op)
 
 static bool op_copy(struct mutation *m, const struct op *op)
 {
+    if (op->ref.root == FIELD_META && op->ref.depth == 0) {
+        struct value meta = event_meta_value(m->ev);
+        return put(m, op->other, value_copy(&meta, &m->batch->arena));
+    }
     struct value *v = get(m, &op->ref);
     if (v == NULL || v->type == VALUE_NIL) return true;
     return put(m, op->other, value_copy(v, &m->batch->arena));
@@ -277,7 +282,7 @@ static bool convert_one(struct mutation *m, enum conversion to, struct value *v,
     }
     *out = *v;
     if (v->type != VALUE_STRING)
-        *out = value_string(value_to_slice(v, &m->batch->arena, &m->batch->scratch));
+        *out = value_string(ruby_text_slice(v, &m->batch->arena, &m->batch->scratch));
     return true;
 }
 
@@ -471,7 +476,7 @@ static void join_list(struct mutation *m, const struct value *list, slice separa
         }
         if (!*first) buf_add_slice(&m->state->out, separator);
         *first = false;
-        value_text(item, &m->batch->arena, &m->state->out);
+        ruby_text(item, &m->batch->arena, &m->state->out);
     }
 }
 
@@ -574,6 +579,13 @@ static enum applied mutate_apply(void *state, const void *config, struct batch *
             mutate_failed(&m, cfg, &cfg->op[k]);
     }
     return APPLIED;
+}
+
+static void mutate_undecorated(void *state, const void *config, struct batch *b, struct event *ev)
+{
+    const struct mutate_cfg *cfg = config;
+    (void)state;
+    event_tag(b, ev, cfg->tag_on_failure, true);
 }
 
 static err mutate_start(void *state, const void *cfg, struct worker *worker)
@@ -830,6 +842,7 @@ const struct filter_ops filter_mutate = {
     .release = mutate_release,
     .start = mutate_start,
     .apply = mutate_apply,
+    .undecorated = mutate_undecorated,
     .stop = mutate_stop,
     .stats = mutate_stats,
 };

@@ -12,6 +12,7 @@
 #include "engine/base/log.h"
 #include "engine/plan/dictionary_box.h"
 #include "engine/plan/filter_kit.h"
+#include "engine/plan/ruby_text.h"
 
 static const char *const behaviours[] = {"merge", "replace", NULL};
 static const char *const strategies[] = {"one_shot", "streaming", NULL};
@@ -118,7 +119,7 @@ static bool translate_one(struct translate_run *r)
         v = v->n > 0 ? &v->u.list[0] : &none;
         value_resolve(v, &b->arena);
     }
-    if (!lookup_text(r, value_to_slice(v, &b->arena, &b->scratch), &out)) {
+    if (!lookup_text(r, ruby_text_slice(v, &b->arena, &b->scratch), &out)) {
         if (!r->cfg->has_fallback) return r->cfg->in_place;
         out = fallback_value(r);
     }

@@ -29,7 +29,7 @@ err beats_event_compile(struct beats_event_cfg *cfg, bool tags, struct compiler 
     err e = compile_fieldref(c, &cfg->beat_hostname, SLICE("[beat][hostname]"), c->plugin->pos);
     if (e == ERR_OK) e = text_event_compile(&cfg->text, SLICE("UTF-8"), cfg->ecs, c);
     if (e != ERR_OK) return e;
-    return compile_codec(c, &cfg->codec, codec, false);
+    return compile_codec(c, &cfg->codec, codec, BYTES_FRAMED);
 }
 
 err beats_event_start(struct beats_event_state *s, const struct beats_event_cfg *cfg)

@@ -198,7 +198,7 @@ static err compile_lines(struct file_cfg *cfg, struct compiler *c)
     bool newline = slice_equal(cfg->delimiter, SLICE("\n"));
     bool json = slice_equal(given->name, SLICE("json"));
     bool stream = newline && !(json && compiler_is_ecs(c));
-    err e = compile_codec(c, codec, given, stream);
+    err e = compile_codec(c, codec, given, stream ? BYTES_LINES : BYTES_FRAMED);
     if (e != ERR_OK) return e;
     if (codec->ops->decode == NULL) {
         compile_error(c, "codec", NULL, "the codec %s cannot decode", codec->ops->name);

@@ -84,7 +84,7 @@ static err compile(void *cfg_, struct compiler *c)
     cfg->event = compile_key(c, SLICE("event"));
     err e = slice_equal(cfg->message_text, SLICE("stdin")) ? read_stdin(cfg, c) : ERR_OK;
     if (e != ERR_OK) return e;
-    return compile_codec(c, &cfg->codec, &c->common_input->codec, false);
+    return compile_codec(c, &cfg->codec, &c->common_input->codec, BYTES_FRAMED);
 }
 
 static void release(void *cfg)

@@ -40,7 +40,7 @@ static err compile(void *cfg_, struct compiler *c)
 {
     struct stdin_cfg *cfg = cfg_;
     host_field_compile(&cfg->host, "hostname", c);
-    return compile_codec(c, &cfg->codec, &c->common_input->codec, true);
+    return compile_codec(c, &cfg->codec, &c->common_input->codec, BYTES_STREAM);
 }
 
 static void release(void *cfg)

@@ -158,7 +158,7 @@ static err compile(void *cfg_, struct compiler *c)
                   slice_equal(cfg->options.text_field, SLICE("message"));
     err e = syslog_event_compile(&cfg->event, &cfg->options, c);
     if (e != ERR_OK) return e;
-    return compile_codec(c, &cfg->codec, codec, false);
+    return compile_codec(c, &cfg->codec, codec, BYTES_FRAMED);
 }
 
 static void release(void *cfg_)

@@ -147,7 +147,7 @@ static err compile(void *cfg_, struct compiler *c)
     }
     err e = ssl_options_compile(&cfg->ssl, cfg->mode == MODE_CLIENT, c);
     if (e != ERR_OK) return e;
-    return compile_codec(c, &cfg->codec, &c->common_input->codec, true);
+    return compile_codec(c, &cfg->codec, &c->common_input->codec, BYTES_STREAM);
 }
 
 static void release(void *cfg_)

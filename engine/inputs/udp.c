@@ -87,7 +87,7 @@ static err compile(void *cfg_, struct compiler *c)
                       "an address cannot be put there");
         return ERR_CONFIG;
     }
-    return compile_codec(c, &cfg->codec, &c->common_input->codec, false);
+    return compile_codec(c, &cfg->codec, &c->common_input->codec, BYTES_FRAMED);
 }
 
 static void release(void *cfg)

@@ -236,6 +236,7 @@ static bool make_alias(struct call *c)
     return status != 0;
 }
 
+/* Logstash stops its pipeline when a policy other than its own does not exist; here it waits. */
 static bool make_policy(struct call *c)
 {
     slice policy = c->s->cfg->opt.ilm_policy;
@@ -244,10 +245,9 @@ static bool make_policy(struct call *c)
     if (status == 0 || is_good(status)) return status != 0;
     if (!slice_equal(policy, SLICE("logstash-policy"))) {
         log_error(c->s->logger,
-                  "the lifecycle policy %.*s does not exist: indices do not roll over until it is "
-                  "made",
+                  "the lifecycle policy %.*s does not exist: events wait until it is made",
                   SLICE_FMT(policy));
-        return true;
+        return false;
     }
     status = ask(c, "PUT", path,
                  SLICE("{\"policy\":{\"phases\":{\"hot\":{\"actions\":{\"rollover\":"

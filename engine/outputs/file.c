@@ -134,12 +134,20 @@ static bool depends_on_second(const struct template *t)
     return true;
 }
 
+/* Whether the first part of the path as it was written names a field, also of a relative one. */
+static bool starts_dynamic(slice path)
+{
+    while (path.n > 0 && path.p[0] == '/') path = slice_from(path, 1);
+    int64_t end = slice_find_byte(path, '/');
+    return file_path_reference(end < 0 ? path : slice_part(path, 0, (uint32_t)end)) >= 0;
+}
+
 static err compile_path(struct file_cfg *cfg, struct compiler *c)
 {
     struct pos pos = settings_pos(c->plugin, "path");
     slice path = absolute(cfg->path_text, c->arena);
     cfg->root = file_path_root(path);
-    if (file_path_reference(path) >= 0 && cfg->root.n == 0) {
+    if (starts_dynamic(cfg->path_text) || (file_path_reference(path) >= 0 && cfg->root.n == 0)) {
         compile_error(c, "path", "a folder without %{...} at the start of the path",
                       "the first folder of the path depends on the event");
         return ERR_CONFIG;
@@ -164,7 +172,7 @@ static err compile_path(struct file_cfg *cfg, struct compiler *c)
 static err compile(void *cfg_, struct compiler *c)
 {
     struct file_cfg *cfg = cfg_;
-    err e = compile_codec(c, &cfg->codec, &c->common_output->codec, false);
+    err e = compile_codec(c, &cfg->codec, &c->common_output->codec, BYTES_FRAMED);
     if (e != ERR_OK) return e;
     if (cfg->codec.ops->encode == NULL) {
         compile_error(c, "codec", NULL, "the codec %s cannot encode", cfg->codec.ops->name);

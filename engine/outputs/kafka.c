@@ -167,7 +167,7 @@ static err compile_headers(struct kafka_cfg *cfg, struct compiler *c)
 static err compile(void *cfg_, struct compiler *c)
 {
     struct kafka_cfg *cfg = cfg_;
-    err e = compile_codec(c, &cfg->codec, &c->common_output->codec, false);
+    err e = compile_codec(c, &cfg->codec, &c->common_output->codec, BYTES_FRAMED);
     if (e != ERR_OK) return e;
     if (cfg->codec.ops->encode == NULL) {
         compile_error(c, "codec", NULL, "the codec %s cannot encode", cfg->codec.ops->name);

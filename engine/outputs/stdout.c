@@ -37,7 +37,7 @@ struct stdout_shared {
 static err compile(void *cfg_, struct compiler *c)
 {
     struct stdout_cfg *cfg = cfg_;
-    err e = compile_codec(c, &cfg->codec, &c->common_output->codec, false);
+    err e = compile_codec(c, &cfg->codec, &c->common_output->codec, BYTES_FRAMED);
     if (e != ERR_OK) return e;
     if (cfg->codec.ops->encode != NULL) return ERR_OK;
     compile_error(c, "codec", NULL, "the codec %s cannot encode", cfg->codec.ops->name);

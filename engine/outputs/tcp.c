@@ -95,7 +95,7 @@ static const struct setting tcp_settings[] = {
 static err compile(void *cfg_, struct compiler *c)
 {
     struct tcp_out_cfg *cfg = cfg_;
-    err e = compile_codec(c, &cfg->codec, &c->common_output->codec, false);
+    err e = compile_codec(c, &cfg->codec, &c->common_output->codec, BYTES_FRAMED);
     if (e != ERR_OK || cfg->codec.ops->encode != NULL) return e;
     compile_error(c, "codec", NULL, "the codec %s cannot encode", cfg->codec.ops->name);
     return ERR_CONFIG;

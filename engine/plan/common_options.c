@@ -103,19 +103,53 @@ void common_options_fini(struct common_options *o)
     fini_templates(o->remove_tag, o->remove_tag_n);
 }
 
-static void apply_add_fields(const struct common_options *o, struct batch *b, struct event *ev)
+/* Array(hash) of Ruby: its pairs. */
+static struct value pairs_of(struct batch *b, const struct map *map)
 {
+    struct value *items = arena_alloc(&b->arena, ((size_t)map->n + 1) * sizeof(*items), 16);
+    for (uint32_t i = 0; i < map->n; i++) {
+        const struct member *m = &map->at[i];
+        struct value *pair = arena_alloc(&b->arena, 2 * sizeof(*pair), 16);
+        pair[0] = value_string(slice_make(m->key, m->key_n));
+        pair[1] = m->val;
+        pair[1].key_flags = 0;
+        items[i] = value_list(pair, 2);
+    }
+    return value_list(items, map->n);
+}
+
+/* What a field holds becomes a list with the text at its end: null is no item, a hash is pairs. */
+static err add_text(struct batch *b, struct event *ev, const struct fieldref *ref, slice text)
+{
+    struct value *old = event_get(b, ev, ref);
+    if (old == NULL) return event_put(b, ev, ref, value_string(text));
+    if (old->type == VALUE_NIL) {
+        struct value *item = arena_alloc(&b->arena, sizeof(*item), 16);
+        *item = value_string(text);
+        return event_put(b, ev, ref, value_list(item, 1));
+    }
+    if (old->type == VALUE_MAP) {
+        err e = event_put(b, ev, ref, pairs_of(b, old->u.map));
+        if (e != ERR_OK) return e;
+    }
+    return event_append(b, ev, ref, value_string(text));
+}
+
+static bool apply_add_fields(const struct common_options *o, struct batch *b, struct event *ev,
+                             bool strict)
+{
+    bool ok = true;
     for (uint32_t i = 0; i < o->add_field_n; i++) {
         const struct add_field *add = &o->add_field[i];
         for (uint32_t k = 0; k < add->value_n; k++) {
             struct fieldref own;
             const struct fieldref *ref = name_ref(&add->name, &add->ref, &own, b, ev);
-            if (ref == NULL) continue; /* A name that renders to no reference adds nothing. */
             slice text = template_render(&add->value[k], b, ev, NULL);
-            err e = event_append(b, ev, ref, value_string(text));
-            (void)e; /* A scalar in the way, or @timestamp: nothing is added. */
+            if (ref == NULL || add_text(b, ev, ref, text) != ERR_OK) ok = false;
+            if (!ok && strict) return false;
         }
     }
+    return ok;
 }
 
 static void remove_tag(struct batch *b, struct event *ev, slice tag)
@@ -144,9 +178,11 @@ static void remove_tag(struct batch *b, struct event *ev, slice tag)
     m->val.n = keep;
 }
 
-void common_options_apply(const struct common_options *o, struct batch *b, struct event *ev)
+bool common_options_apply(const struct common_options *o, struct batch *b, struct event *ev,
+                          bool strict)
 {
-    apply_add_fields(o, b, ev);
+    bool ok = apply_add_fields(o, b, ev, strict);
+    if (!ok && strict) return false;
     for (uint32_t i = 0; i < o->remove_field_n; i++) {
         struct fieldref own;
         const struct fieldref *ref =
@@ -157,6 +193,7 @@ void common_options_apply(const struct common_options *o, struct batch *b, struc
         event_tag(b, ev, template_render(&o->add_tag[i], b, ev, NULL), false);
     for (uint32_t i = 0; i < o->remove_tag_n; i++)
         remove_tag(b, ev, template_render(&o->remove_tag[i], b, ev, NULL));
+    return ok;
 }
 
 err decoration_compile(struct decoration *out, const struct common_input_cfg *cfg,
@@ -188,6 +225,6 @@ void decoration_apply(const struct decoration *d, struct batch *b, uint32_t from
         struct event *ev = &b->event[i];
         if (d->has_type && map_find(&ev->data, d->type_key.name, d->type_key.hash) == NULL)
             map_append(&ev->data, &b->arena, d->type_key, value_string(d->type.text));
-        common_options_apply(&d->fields, b, ev);
+        common_options_apply(&d->fields, b, ev, false);
     }
 }

@@ -40,7 +40,10 @@ struct decoration {
 err common_options_compile(struct common_options *out, const struct common_filter_cfg *cfg,
                            struct compiler *c) MUST_USE;
 void common_options_fini(struct common_options *o);
-void common_options_apply(const struct common_options *o, struct batch *b, struct event *ev);
+/* False when a field could not be added: a scalar is in the way, @timestamp takes no text, or the
+ * name is no reference. What follows is then left undone if `strict`. */
+bool common_options_apply(const struct common_options *o, struct batch *b, struct event *ev,
+                          bool strict);
 
 err decoration_compile(struct decoration *out, const struct common_input_cfg *cfg,
                        struct compiler *c) MUST_USE;

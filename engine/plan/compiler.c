@@ -153,6 +153,25 @@ static slice plugin_id(struct compiler *c, slice given, const char *kind, slice 
     return heap_printf(c->heap, "%.*s_%s_%u", SLICE_FMT(name), kind, at + 1);
 }
 
+/* Of two plugins that were given the same id, the second one is an error. */
+static err id_claim(struct compiler *c, slice given)
+{
+    if (given.p == NULL) return ERR_OK;
+    for (uint32_t i = 0; i < c->claimed_n; i++) {
+        if (!slice_equal(c->claimed[i], given)) continue;
+        compile_error(c, "id", "another id: each plugin needs its own",
+                      "Config has duplicate Ids: ID: %.*s", SLICE_FMT(given));
+        return ERR_CONFIG;
+    }
+    if (c->claimed_n == c->claimed_cap) {
+        c->claimed_cap = c->claimed_cap == 0 ? 8 : c->claimed_cap * 2;
+        c->claimed =
+            heap_grow(c->heap, c->claimed, c->claimed_n, c->claimed_cap, sizeof(*c->claimed));
+    }
+    c->claimed[c->claimed_n++] = given;
+    return ERR_OK;
+}
+
 static void note_codec(struct compiler *c, struct codec *codec, slice given)
 {
     if (c->codec_n == c->codec_cap) {
@@ -166,7 +185,7 @@ static void note_codec(struct compiler *c, struct codec *codec, slice given)
 }
 
 err compile_codec(struct compiler *c, struct codec *out, const struct config_codec *cfg,
-                  bool stream)
+                  enum codec_bytes bytes)
 {
     slice name = cfg->name;
     const struct codec_ops *ops =
@@ -176,11 +195,13 @@ err compile_codec(struct compiler *c, struct codec *out, const struct config_cod
         uint32_t flag;
         const char *name;
     } swaps[] = {{CODEC_STREAM_LINE, "line"}, {CODEC_STREAM_JSON_LINES, "json_lines"}};
-    for (uint32_t i = 0; stream && i < ARRAY_LEN(swaps); i++) {
+    bool swapped = false;
+    for (uint32_t i = 0; bytes != BYTES_FRAMED && i < ARRAY_LEN(swaps); i++) {
         if (!(ops->flags & swaps[i].flag)) continue;
         name = slice_from_cstr(swaps[i].name);
         ops = find_plugin(c, "codec", (const void *const *)c->registry->codecs, name, cfg->pos);
         if (ops == NULL) return ERR_CONFIG;
+        swapped = bytes == BYTES_STREAM;
         break;
     }
     struct common_codec_cfg common = {.ecs = -1};
@@ -195,8 +216,9 @@ err compile_codec(struct compiler *c, struct codec *out, const struct config_cod
                 : settings_defaults(name, cfg->pos, "codec", tables, 2, c->heap, c->diag);
     if (e != ERR_OK) return e;
     note_codec(c, out, common.id);
-    /* A codec without a mode of its own follows the plugin it sits in. */
-    int ecs = common.ecs < 0 ? (int)c->ecs : common.ecs;
+    /* A codec without a mode of its own follows the plugin it sits in; but one that was swapped in
+     * is new and knows nothing of it, so it has Logstash's default. */
+    int ecs = swapped ? (int)ECS_V8 : common.ecs < 0 ? (int)c->ecs : common.ecs;
     out->id = plugin_id(c, common.id, "codec", name, 0);
     struct ast_plugin here = *plugin;
     here.pos = cfg->pos.source != NULL ? cfg->pos : c->plugin->pos;
@@ -254,7 +276,8 @@ static err compile_input(struct compiler *c, struct plan *plan, const struct ast
     c->given = given;
     c->common_input = &common;
     c->at = plan->input_n;
-    e = decoration_compile(&in->decoration, &common, c);
+    e = id_claim(c, common.id);
+    if (e == ERR_OK) e = decoration_compile(&in->decoration, &common, c);
     if (e == ERR_OK) e = ops->compile(in->cfg, c);
     c->common_input = NULL;
     compiler_leave(c, outer);
@@ -287,7 +310,8 @@ static err compile_filter(struct compiler *c, struct plan *plan, const struct as
     f->id = plugin_id(c, common.id, "filter", plugin->name, plan->filter_n);
     struct compiling outer = compiler_enter(c, plugin, "filter", common.ecs, f->id);
     c->given = given;
-    e = common_options_compile(&f->common, &common, c);
+    e = id_claim(c, common.id);
+    if (e == ERR_OK) e = common_options_compile(&f->common, &common, c);
     if (e == ERR_OK && ops->compile != NULL) e = ops->compile(f->cfg, c);
     compiler_leave(c, outer);
     f->state_at = state_place(plan, ops->state_size);
@@ -319,7 +343,8 @@ static err compile_output(struct compiler *c, struct plan *plan, const struct as
     c->given = given;
     c->common_output = &common;
     c->at = plan->output_n;
-    e = ops->compile(o->cfg, c);
+    e = id_claim(c, common.id);
+    if (e == ERR_OK) e = ops->compile(o->cfg, c);
     c->common_output = NULL;
     compiler_leave(c, outer);
     o->state_at = state_place(plan, ops->state_size);

@@ -45,6 +45,8 @@ struct compiler {
     const struct common_output_cfg *common_output; /* while an output is compiled */
     struct plan_codec_use *codec;                  /* every codec so far */
     uint32_t codec_n, codec_cap;
+    slice *claimed; /* ids that the user gave to inputs, filters and outputs so far */
+    uint32_t claimed_n, claimed_cap;
     uint32_t at; /* which input or output is being compiled */
     bool serial; /* a filter's compile() sets it: with these options it needs FILTER_SERIAL */
 };
@@ -58,9 +60,14 @@ static inline bool compiler_is_ecs(const struct compiler *c)
  * ERR_CONFIG when the text is bad. */
 err compile_fieldref(struct compiler *c, struct fieldref *out, slice text, struct pos pos) MUST_USE;
 err compile_template(struct compiler *c, struct template *out, slice text, struct pos pos) MUST_USE;
-/* The codec of an input or output; `stream` applies the swap plain -> line, json -> json_lines. */
+/* How the bytes of a codec come: on a stream, and where an input cuts lines itself, line takes the
+ * place of plain and json_lines that of json. On a stream this is Logstash's own swap, for a new
+ * codec that does not know the plugin's ECS mode. */
+enum codec_bytes { BYTES_FRAMED, BYTES_STREAM, BYTES_LINES };
+
+/* The codec of an input or output. */
 err compile_codec(struct compiler *c, struct codec *out, const struct config_codec *cfg,
-                  bool stream) MUST_USE;
+                  enum codec_bytes bytes) MUST_USE;
 /* An error at option `name` of the plugin being compiled (at its name when not written). */
 void compile_error(struct compiler *c, const char *name, const char *expected, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));

@@ -5,6 +5,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/number.h"
+#include "engine/plan/java_text.h"
 #include "parsers/grok/regex.h"
 
 struct operand {
@@ -187,19 +188,28 @@ static bool equal(struct value *a, struct value *b, struct batch *batch)
     return value_equal(a, b, &batch->arena);
 }
 
+static slice string_form(struct value *v, struct batch *b)
+{
+    if (v->type != VALUE_LIST && v->type != VALUE_MAP)
+        return value_to_slice(v, &b->arena, &b->scratch);
+    b->scratch.n = 0;
+    java_text(v, &b->arena, &b->scratch);
+    return arena_copy(&b->arena, buf_slice(&b->scratch));
+}
+
 /* Elements of a list literal are compared by their string form with the field's. */
 static bool in_literal_list(struct value *a, const struct operand *list, struct batch *b,
                             struct event *ev)
 {
     if (a == NULL) return false;
-    slice text = value_to_slice(a, &b->arena, &b->scratch);
+    slice text = string_form(a, b);
     for (uint32_t i = 0; i < list->n; i++) {
         const struct operand *item = &list->items[i];
         slice other = item->text;
         if (item->is_field) {
             struct value room, *v = operand_value(item, b, ev, &room);
             if (v == NULL) continue;
-            other = value_to_slice(v, &b->arena, &b->scratch);
+            other = string_form(v, b);
         }
         if (slice_equal(text, other)) return true;
     }

@@ -137,6 +137,15 @@ static struct sel sel_complete(struct batch *b, struct sel sel, uint32_t from_n)
     return out;
 }
 
+static void decorate(struct plan_state *s, const struct plan_node *node, struct batch *b,
+                     struct event *ev)
+{
+    const struct plan_filter *f = &s->plan->filter[node->index];
+    bool strict = f->ops->undecorated != NULL;
+    if (!common_options_apply(&f->common, b, ev, strict) && strict)
+        f->ops->undecorated(plan_filter_state(s, node->index), f->cfg, b, ev);
+}
+
 static void run_filter(struct plan_run *run, const struct plan_node *node, enum applied *applied)
 {
     struct plan_state *s = run->state;
@@ -151,8 +160,7 @@ static void run_filter(struct plan_run *run, const struct plan_node *node, enum 
     counter_add(&counters->in, run->sel.n);
     counter_add(&counters->hits, hit.n);
     if (f->common.any)
-        for (uint32_t i = 0; i < hit.n; i++)
-            common_options_apply(&f->common, b, &b->event[hit.at[i]]);
+        for (uint32_t i = 0; i < hit.n; i++) decorate(s, node, b, &b->event[hit.at[i]]);
     for (uint32_t i = 0; b->n != n && i < run->sel.n; i++)
         children_newest_first(b, &b->event[run->sel.at[i]], n);
     if (b->n != n || b->cancelled_n != run->cancelled_n) {

@@ -53,6 +53,9 @@ struct filter_ops {
      * from the next node by themselves; put them in `hit` too if they are to be decorated. */
     enum applied (*apply)(void *state, const void *cfg, struct batch *b, const struct sel *in,
                           struct sel *hit, struct plan_run *run);
+    /* An event in `hit` whose add_field failed, which left its other common options undone. NULL:
+     * such fields are passed over in silence. */
+    void (*undecorated)(void *state, const void *cfg, struct batch *b, struct event *ev);
     /* About once a second, and at the end: may add events to `out`. May be NULL. */
     void (*tick)(void *state, const void *cfg, struct batch *out, int64_t now_ns, bool last);
     void (*stop)(void *state, const void *cfg);

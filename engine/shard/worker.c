@@ -21,7 +21,8 @@ static void tick_filters(struct worker *w, int64_t now_ns, bool last)
         struct batch *b = worker_batch(w);
         f->ops->tick(plan_filter_state(w->state, i), f->cfg, b, now_ns, last);
         if (f->common.any && (f->ops->flags & FILTER_TICK_DECORATES))
-            for (uint32_t k = 0; k < b->n; k++) common_options_apply(&f->common, b, &b->event[k]);
+            for (uint32_t k = 0; k < b->n; k++)
+                common_options_apply(&f->common, b, &b->event[k], false);
         if (b->n > 0) worker_flush_from(w, f->node + 1);
     }
 }

@@ -22,9 +22,9 @@
 
 static bool ms_to_ns(int64_t ms, int64_t *out_ns)
 {
-    if (ms > MS_MAX || ms < -MS_MAX) return false;
-    *out_ns = ms * NS_PER_MS;
-    return true;
+    bool fits = ms <= MS_MAX && ms >= -MS_MAX;
+    *out_ns = fits ? ms * NS_PER_MS : ms;
+    return fits;
 }
 
 /* ---- operations ------------------------------------------------------------- */
@@ -544,6 +544,7 @@ static bool tai64n_parse(slice text, int64_t *out_ns)
 
 bool date_parse_int(const struct date_format *format, int64_t num, int64_t *out_ns)
 {
+    *out_ns = DATE_UNREAD;
     if (format->kind == DATE_UNIX) return unix_ms(num, 0, out_ns);
     return format->kind == DATE_UNIX_MS && ms_to_ns(num, out_ns);
 }
@@ -559,6 +560,7 @@ static int64_t java_cast(double real)
 
 bool date_parse_float(const struct date_format *format, double real, int64_t *out_ns)
 {
+    *out_ns = DATE_UNREAD;
     if (format->kind == DATE_UNIX_MS) return ms_to_ns(java_cast(real), out_ns);
     if (format->kind != DATE_UNIX || java_cast(real) > INT32_MAX) return false;
     return ms_to_ns(java_cast(real * 1000), out_ns);
@@ -568,6 +570,7 @@ bool date_parse(const struct date_format *format, struct date_state *state, slic
                 const struct tz *zone, int64_t now_ns, int64_t *out_ns)
 {
     int64_t ms;
+    *out_ns = DATE_UNREAD;
     switch (format->kind) {
     case DATE_UNIX: return unix_parse(text, out_ns);
     case DATE_UNIX_MS: return java_long(text, &ms) && ms_to_ns(ms, out_ns);

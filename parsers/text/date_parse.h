@@ -4,7 +4,8 @@
  * A format (ISO8601, UNIX, UNIX_MS, TAI64N or a Joda-Time pattern) is compiled once by the
  * control thread into an immutable program; any thread runs it with a date_state of its own.
  * The whole text must match. Results are nanoseconds since 1970 truncated to milliseconds;
- * an instant that int64 nanoseconds cannot hold (outside 1677..2262) does not parse.
+ * an instant that int64 nanoseconds cannot hold (outside 1677..2262) does not parse, but its
+ * milliseconds are told, so that a caller may still show it.
  * Facts: org.joda.time.format.DateTimeFormat and DateTimeFormatterBuilder (which numbers are
  * lenient, how fields resolve), ISODateTimeFormat.dateTimeParser, the date filter's parsers.
  */
@@ -47,6 +48,10 @@ void date_format_free(struct date_format *format);
 
 /* True when texts of this format say their own zone. */
 bool date_format_has_zone(const struct date_format *format);
+
+/* What *out_ns holds when nothing was read. Of text that was read, but is too far away for
+ * nanoseconds, it holds the milliseconds instead; parsing has failed then, too. */
+#define DATE_UNREAD INT64_MIN
 
 /* Text that names no zone is read in `zone`; a year that is missing is guessed from now_ns. */
 bool date_parse(const struct date_format *format, struct date_state *state, slice text,

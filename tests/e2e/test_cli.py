@@ -58,6 +58,13 @@ def test_test_and_exit(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("path", ["%{a}/x", "/%{a}/x", "%{a}.log"])
+def test_the_first_folder_of_a_file_output_is_fixed(tmp_path, path):
+    """Else an event could choose any place of the disk."""
+    code, _, err = run("-t", "-e", "output { file { path => '%s' } }" % path, cwd=tmp_path)
+    assert code == 1 and "the first folder of the path depends on the event" in err
+
+
 def test_a_finished_input_ends_the_process(tmp_path):
     code, out, err = run("-e", GOOD, *quiet(tmp_path))
     assert code == 0 and out.count('"message":"hi"') == 3

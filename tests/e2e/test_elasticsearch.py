@@ -189,6 +189,20 @@ def test_one_of_two_hosts_is_down_and_comes_back(sink, spate):
     harness.wait_for(lambda: first.stats()["documents"] + second.stats()["documents"] == sent, 20, "all of them")
 
 
+def test_a_lifecycle_policy_that_is_missing_is_waited_for(sink, spate):
+    """Nothing is indexed under an alias that would never roll over, and nobody else's policy is made."""
+    es = sink()
+    engine = spate("""input { tcp { port => @P1@ } } output { elasticsearch { hosts => ["http://127.0.0.1:@ES@"]
+      manage_template => false ilm_enabled => true ilm_policy => "ours" resurrect_delay => 1 } }""", ports=1,
+                   tcp=["P1"], names={"ES": es.es})
+    harness.send_tcp(engine.port(), harness.numbered(5))
+    asked = {"method": "GET", "path": "/_ilm/policy/ours"}
+    harness.wait_for(lambda: sum(asked.items() <= one.items() for one in es.requests()) > 1, 20, "a second try")
+    assert es.docs() == [] and not any(one["method"] == "PUT" and "policy" in one["path"] for one in es.requests())
+    es.script("path GET /_ilm/policy/ours 200")
+    assert len(es.wait_docs(5)) == 5
+
+
 def test_server_down_at_the_end_does_not_hang(sink, spate):
     """SIGTERM while nothing can be delivered: the process ends at shutdown.timeout."""
     es = sink("--down")

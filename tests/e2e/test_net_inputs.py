@@ -39,6 +39,13 @@ def test_tcp_lines_in_pieces(spate):
     assert all(isinstance(e["port"], int) for e in got)
 
 
+def test_tcp_plain_codec_reads_lines_and_keeps_them(spate):
+    """The line codec that is swapped in knows nothing of the plugin's mode, as in Logstash."""
+    s = spate('input { tcp { port => @P1@ codec => plain ecs_compatibility => disabled } }' + OUT, ports=1, tcp=["P1"])
+    harness.send_tcp(s.port(), b"one\ntwo\n")
+    assert [(e["message"], e["event"]["original"]) for e in events(s, 2)] == [("one", "one"), ("two", "two")]
+
+
 def test_tcp_proxy_line(spate):
     s = spate('input { tcp { port => @P1@ proxy_protocol => true ecs_compatibility => disabled } }' + OUT, ports=1, tcp=["P1"])
     harness.send_tcp(s.port(), b"no proxy line\nlost\n")

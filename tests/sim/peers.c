@@ -253,7 +253,8 @@ void peers_check_idle(const struct peers *p)
 
 static err compile(void *cfg, struct compiler *c)
 {
-    return compile_codec(c, &((struct peers_cfg *)cfg)->codec, &c->common_input->codec, true);
+    return compile_codec(c, &((struct peers_cfg *)cfg)->codec, &c->common_input->codec,
+                         BYTES_STREAM);
 }
 
 static void release(void *cfg)

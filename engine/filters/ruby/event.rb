@@ -290,12 +290,24 @@ module LogStash
     end
 
     def to_s
-      sprintf("#{timestamp} %{host} %{message}")
+      shown = %w[host message].map { |name| (value = get(name)).nil? ? "%{#{name}}" : java_text(value) }
+      [timestamp&.to_s, *shown].compact.join(" ")
     end
 
     def inspect
       "#<LogStash::Event #{to_hash_with_metadata.inspect}>"
     end
+
+    # Java's toString of a value.
+    def java_text(value)
+      case value
+      when nil then "null"
+      when Array then "[" + value.map { |item| java_text(item) }.join(", ") + "]"
+      when Hash then "{" + value.map { |key, item| "#{key}=#{java_text(item)}" }.join(", ") + "}"
+      else value.to_s
+      end
+    end
+    private :java_text
 
     def initialize_copy(_other)
       super

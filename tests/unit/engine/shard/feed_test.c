@@ -11,7 +11,8 @@ struct probe_cfg {
 };
 static err probe_compile(void *cfg, struct compiler *c)
 {
-    return compile_codec(c, &((struct probe_cfg *)cfg)->codec, &c->common_input->codec, true);
+    return compile_codec(c, &((struct probe_cfg *)cfg)->codec, &c->common_input->codec,
+                         BYTES_STREAM);
 }
 static void probe_release(void *cfg)
 {
