@@ -239,7 +239,7 @@ static int enum_read(struct reader *r, const struct avro_node *node, struct valu
 
 static int nested_read(struct reader *r, const struct avro_node *node, struct value *out)
 {
-    uint32_t index;
+    uint32_t index = 0;
     int status = node->type == AVRO_UNION ? index_read(r, node->n, &index) : 0;
     if (status < 0) return status;
     if (r->depth == AVRO_DEPTH_MAX) return AVRO_LIMIT;
