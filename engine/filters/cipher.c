@@ -34,36 +34,6 @@ struct cipher_state {
     struct counter failures;
 };
 
-static int digit_of(char c)
-{
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* Strict: whole groups, padding at the end only. */
-static bool base64_decode(slice text, struct arena *arena, slice *out)
-{
-    if (text.n % 4 != 0) return false;
-    uint32_t pad = 0, n = 0;
-    while (pad < 2 && pad < text.n && text.p[text.n - 1 - pad] == '=') pad++;
-    char *bytes = arena_alloc(arena, (size_t)text.n / 4 * 3 + 1, 1);
-    for (uint32_t i = 0; i < text.n; i += 4) {
-        uint32_t group = 0;
-        for (uint32_t k = 0; k < 4; k++) {
-            int digit = i + k >= text.n - pad ? 0 : digit_of(text.p[i + k]);
-            if (digit < 0) return false;
-            group = group << 6 | (uint32_t)digit;
-        }
-        bytes[n++] = (char)(group >> 16);
-        bytes[n++] = (char)(group >> 8);
-        bytes[n++] = (char)group;
-    }
-    *out = slice_make(bytes, n - pad);
-    return true;
-}
-
 /* Writes behind `out`; the bytes written, or -1. */
 static int64_t run_cipher(struct cipher_state *s, const struct cipher_cfg *cfg,
                           const unsigned char *iv, slice in, unsigned char *out)
@@ -96,7 +66,7 @@ static bool decrypt(struct cipher_state *s, const struct cipher_cfg *cfg, slice 
                     struct arena *arena, slice *text)
 {
     uint32_t iv_n = (uint32_t)cfg->iv_random_length;
-    if (cfg->base64 && !base64_decode(in, arena, &in)) return false;
+    if (cfg->base64 && !base64_bytes(in, arena, &in)) return false;
     if (in.n < iv_n) return false;
     const unsigned char *iv = iv_n > 0 ? (const unsigned char *)in.p : cfg->iv;
     unsigned char *out = arena_alloc(arena, (size_t)in.n + EVP_MAX_BLOCK_LENGTH, 1);

@@ -136,6 +136,35 @@ slice base64_text(const unsigned char *bytes, uint32_t n, struct arena *arena)
     return slice_make(out, at);
 }
 
+static int base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool base64_bytes(slice text, struct arena *arena, slice *out)
+{
+    if (text.n % 4 != 0) return false;
+    uint32_t pad = 0, n = 0;
+    while (pad < 2 && pad < text.n && text.p[text.n - 1 - pad] == '=') pad++;
+    char *bytes = arena_alloc(arena, (size_t)text.n / 4 * 3 + 1, 1);
+    for (uint32_t i = 0; i < text.n; i += 4) {
+        uint32_t group = 0;
+        for (uint32_t k = 0; k < 4; k++) {
+            int digit = i + k >= text.n - pad ? 0 : base64_digit(text.p[i + k]);
+            if (digit < 0) return false;
+            group = group << 6 | (uint32_t)digit;
+        }
+        bytes[n++] = (char)(group >> 16);
+        bytes[n++] = (char)(group >> 8);
+        bytes[n++] = (char)group;
+    }
+    *out = slice_make(bytes, n - pad);
+    return true;
+}
+
 /* ---- MurmurHash3 ------------------------------------------------------------------ */
 
 static inline uint32_t rotl32(uint32_t x, int r)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/err.h"
 #include "engine/base/pages.h"
 
 enum digest_method { DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_MD5 };
@@ -30,6 +31,8 @@ uint32_t digest_bytes(const struct digest *d, slice text, unsigned char *out);
 /* Lower-case hexadecimal, and base64 (RFC 4648 section 4) with padding, in the arena. */
 slice hex_text(const unsigned char *bytes, uint32_t n, struct arena *arena);
 slice base64_text(const unsigned char *bytes, uint32_t n, struct arena *arena);
+/* The way back, strict: whole groups, padding at the end only. */
+bool base64_bytes(slice text, struct arena *arena, slice *out) MUST_USE;
 
 uint32_t murmur3_32(slice text, uint32_t seed);
 /* The x64 variant, as 16 little-endian bytes. */

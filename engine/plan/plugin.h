@@ -84,7 +84,8 @@ enum codec_flag {
     CODEC_STREAM_LINE = 1,       /* "plain": tcp and stdin use line instead */
     CODEC_STREAM_JSON_LINES = 2, /* "json": tcp and stdin use json_lines instead */
     CODEC_GATHERS_LINES = 4, /* a frame is several lines and remembers how far it was looked at */
-    CODEC_MESSAGES = 8       /* what decode() is given is one message: files give it line by line */
+    CODEC_MESSAGES = 8,      /* what decode() is given is one message: files give it line by line */
+    CODEC_MAY_REFUSE = 16    /* encode() may append nothing: then there is no message to send */
 };
 
 struct codec_ops {
