@@ -124,9 +124,10 @@ static void poll_add(struct polled *p, struct dns_channel *channel)
 {
     ares_socket_t socks[ARES_GETSOCK_MAXNUM];
     struct timeval wait, *left;
-    int bits = ares_getsock(channel->ares, socks, ARES_GETSOCK_MAXNUM);
+    /* Readable ones in the lower half. ARES_GETSOCK_WRITABLE shifts into the sign. */
+    unsigned bits = (unsigned)ares_getsock(channel->ares, socks, ARES_GETSOCK_MAXNUM);
     for (int i = 0; i < ARES_GETSOCK_MAXNUM && p->n <= POLLED_MAX; i++) {
-        bool reads = ARES_GETSOCK_READABLE(bits, i), writes = ARES_GETSOCK_WRITABLE(bits, i);
+        bool reads = bits >> i & 1, writes = bits >> (i + ARES_GETSOCK_MAXNUM) & 1;
         if (!reads && !writes) continue;
         short events = (short)((reads ? POLLIN : 0) | (writes ? POLLOUT : 0));
         p->of[p->n] = channel;

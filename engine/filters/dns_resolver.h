@@ -11,8 +11,9 @@
 #define ENGINE_FILTERS_DNS_RESOLVER_H
 #include "engine/shard/lookup.h"
 
-/* Queries of all channels that are on their way; the rest waits in the thread's queue. */
-#define DNS_RUNNING_MAX 512u
+/* Queries of all channels that are on their way; the rest waits in the thread's queue. A name
+ * server's receive buffer holds about 250 by default, and what is dropped there costs a timeout. */
+#define DNS_RUNNING_MAX 128u
 /* RFC 1035 section 2.3.4: 255 bytes on the wire are 253 characters; with room for Unicode. */
 #define DNS_NAME_BYTES_MAX 1024u
 
