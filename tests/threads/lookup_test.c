@@ -218,8 +218,6 @@ static void *shard_main(void *arg)
     shard_init(&f.shard, 0, io, 0);
     sem_post(&f.ready);
     shard_run(&f.shard);
-    shard_fini(&f.shard);
-    io_free(io);
     return NULL;
 }
 
@@ -270,6 +268,9 @@ static void test_shard(void **state)
     while (sem_wait(&f.ready) != 0) continue;
     shard_post(&f.shard, &message);
     pthread_join(thread, NULL);
+    struct io *io = f.shard.io;
+    shard_fini(&f.shard);
+    io_free(io);
     assert_true(f.parked > 0);
     service_end(f.service, &s);
 }
