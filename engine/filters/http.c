@@ -568,8 +568,8 @@ static const struct setting http_settings[] = {
     {.name = "cookies", HTTP_AT(cookies, BOOL), .default_text = "true",
      .doc = "Send cookies back."},
     {.name = "proxy", HTTP_AT(proxy, ANY),
-     .doc = "An HTTP proxy: a URL, or a hash with url, or host, port and scheme, and maybe user and "
-            "password."},
+     .doc = "An HTTP proxy: a URL, or a hash with url, or host, port and scheme, and maybe user "
+            "and password."},
     HTTP_TLS_SETTINGS(struct http_cfg, tls, "cacert", "client_cert", "client_key"),
     {.name = "keystore_type", .flags = SETTING_OBSOLETE, .type = SETTING_STRING,
      .instead = "Use ssl_keystore_type; only PKCS#12 can be read."},
