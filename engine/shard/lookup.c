@@ -21,9 +21,10 @@ struct list {
 
 struct lookup_asker {
     pthread_mutex_t lock;
-    struct list answers;  /* under the lock, like the three below it */
+    struct list answers;  /* under the lock, like the four below it */
     struct shard *shard;  /* NULL: without a shard, or left */
     uint32_t abandoned_n; /* questions still out when it left */
+    uint32_t wanted_n;    /* answers until it is to be woken; 0: it does not wait */
     bool left;
     /* The shard's own. */
     struct lookup_asker *next; /* of the shard */
@@ -117,20 +118,21 @@ static void unlink_asker(struct lookup_asker *a)
     *at = a->next;
 }
 
-static void take_in(struct lookup_asker *a)
+/* Takes the answers that are there. If it then waits for the rest, the last of them wakes it. */
+static void take_in(struct lookup_asker *a, bool waits)
 {
     pthread_mutex_lock(&a->lock);
-    struct list list = a->answers;
-    a->answers.first = NULL;
+    for (struct lookup_question *q; (q = list_pop(&a->answers)) != NULL; a->out_n--)
+        q->known = true;
+    a->wanted_n = waits ? a->out_n : 0;
     pthread_mutex_unlock(&a->lock);
-    for (struct lookup_question *q; (q = list_pop(&list)) != NULL; a->out_n--) q->known = true;
 }
 
 void lookup_leave(struct lookup_asker *a)
 {
     if (a == NULL) return;
     unlink_asker(a);
-    take_in(a);
+    take_in(a, false);
     known_discard(a);
     pthread_mutex_lock(&a->lock);
     /* What was answered between the two locks. */
@@ -199,7 +201,7 @@ static void sleep_until_answered(struct lookup_asker *a)
 {
     for (;;) {
         bell_arm(&a->bell);
-        take_in(a);
+        take_in(a, true);
         if (a->out_n == 0) break;
         bell_wait(&a->bell, IDLE_NS);
         bell_disarm(&a->bell);
@@ -209,7 +211,7 @@ static void sleep_until_answered(struct lookup_asker *a)
 
 enum applied lookup_wait(struct lookup_asker *a)
 {
-    take_in(a);
+    take_in(a, true);
     if (a->out_n == 0) return APPLIED;
     if (a->worker == NULL) {
         sleep_until_answered(a);
@@ -239,9 +241,9 @@ void lookup_poll(struct shard *shard)
     struct lookup_asker *next;
     for (struct lookup_asker *a = shard->askers; a != NULL; a = next) {
         next = a->next;
-        if (a->out_n == 0) continue;
-        take_in(a);
-        if (a->out_n > 0 || !a->waits) continue;
+        if (!a->waits) continue;
+        take_in(a, true);
+        if (a->out_n > 0) continue;
         a->waits = false;
         worker_resume(a->worker);
     }
@@ -249,6 +251,14 @@ void lookup_poll(struct shard *shard)
 
 /* ---- answering ---------------------------------------------------------------------------------
  */
+
+static void wake(struct lookup_asker *a)
+{
+    if (a->shard != NULL)
+        shard_notify(a->shard);
+    else
+        bell_ring(&a->bell);
+}
 
 void lookup_answer(struct lookup_question *q)
 {
@@ -260,10 +270,7 @@ void lookup_answer(struct lookup_question *q)
     if (!left) {
         list_push(&a->answers, q);
         /* Under the lock: the shard may be gone as soon as its asker has left. */
-        if (a->shard != NULL)
-            shard_notify(a->shard);
-        else
-            bell_ring(&a->bell);
+        if (a->wanted_n > 0 && --a->wanted_n == 0) wake(a);
     }
     pthread_mutex_unlock(&a->lock);
     if (left) q->discard(q);

@@ -14,7 +14,7 @@
  * LOOKUP_IN_FLIGHT_MAX questions out: that bounds the services' queues. One that leaves (stop of
  * a pipeline) leaves its open questions behind; they are freed when their answers come. The
  * service's thread reaches the shard by the asker's list of answers, under a lock that is held for
- * a few instructions, and rings the shard's bell; nobody waits. Without a shard (spec tests)
+ * a few instructions, and rings the bell with the last one; nobody waits. Without a shard (tests)
  * lookup_wait() sleeps until all is answered.
  */
 #ifndef ENGINE_SHARD_LOOKUP_H

@@ -46,6 +46,10 @@ class NameServer:
             question = query[12:at + 5]
             name, kind = ".".join(labels), struct.unpack(">H", query[at + 1:at + 3])[0]
             self.asked[name, kind] += 1
+            if name.startswith("bad"):
+                for one in self.nonsense(query, question, int(labels[0][3:])):
+                    self.sock.sendto(one, peer)
+                continue
             reply = self.reply(query, question, name, kind)
             if name.startswith("mute"):
                 continue
@@ -53,6 +57,16 @@ class NameServer:
                 threading.Timer(self.late, self.sock.sendto, (reply, peer)).start()
             else:
                 self.sock.sendto(reply, peer)
+
+    @staticmethod
+    def nonsense(query, question, which):
+        """Datagrams that are no answers."""
+        head = query[:2] + b"\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00"
+        record = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04"
+        return [[b""], [query[:2]], [head], [head + question + record + b"\x7f"],
+                [bytes([query[0] ^ 1]) + head[1:] + question + record + b"\x7f\0\0\1"],
+                [head + b"\xc0\x0c\x00\x01\x00\x01"], [head + question + b"\xc0\xff" + record[2:] + b"\x7f\0\0\1"],
+                [head[:4] + b"\xff\xff\xff\xff" + head[8:] + question], [bytes(range(256)) * 200]][which]
 
     def reply(self, query, question, name, kind):
         there = self.zone(name, kind) if callable(self.zone) else self.zone.get((name, kind))
@@ -154,6 +168,16 @@ def test_timeouts_and_retries(spate):
     send(s, [{"name": "mute.test"}])
     assert "tags" not in events(s, 4)[3]  # a failure that is remembered is no timeout
     assert server.asked["mute.test", A] == 3 and stats(s)["timeouts"] == 1
+    server.close()
+
+
+def test_nonsense_from_a_server(spate):
+    server = NameServer(ZONE)
+    s = start(spate, 'resolve => ["name"] nameserver => "%s" timeout => 0.2 max_retries => 0' % server.at)
+    docs = [{"name": "bad%d.test" % i} for i in range(9)]
+    send(s, docs + [{"name": "one.test"}])
+    got = events(s, 10)
+    assert [e["name"] for e in got[:9]] == [d["name"] for d in docs] and got[9]["tags"] == ["found"]
     server.close()
 
 
