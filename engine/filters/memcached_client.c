@@ -133,10 +133,11 @@ static void op_done(struct memcached_op *op, enum memcached_outcome outcome)
     if (--q->open_n == 0) lookup_answer(&q->base);
 }
 
+/* `why` NULL: it is we who end. */
 static void server_fail(struct server *s, const char *why)
 {
     uint64_t held;
-    if (log_gate_open(&s->gate, &held))
+    if (why != NULL && log_gate_open(&s->gate, &held))
         log_error("filters.memcached", "%s: %s (%llu more since the last report)", s->cfg->host,
                   why, (unsigned long long)held);
     if (s->fd >= 0) close(s->fd);
@@ -352,8 +353,7 @@ static void give_up(void *arg)
 {
     struct memcached_client *c = arg;
     for (uint32_t i = 0; i < c->n; i++)
-        if (c->server[i].fd >= 0 || c->server[i].first != NULL)
-            server_fail(&c->server[i], "the pipeline ends");
+        if (c->server[i].fd >= 0 || c->server[i].first != NULL) server_fail(&c->server[i], NULL);
 }
 
 /* ---- control thread
