@@ -208,8 +208,7 @@ static enum answer look_up(struct dns_run *r, enum dns_kind kind, slice text, sl
     return ask(r, kind, key, kind == DNS_NAME ? reverse_zone(text, family, zone) : wire);
 }
 
-/* ---- events ------------------------------------------------------------------------------------
- */
+/* ---- events --------------------------------------------------------------------------------- */
 
 static void put(struct dns_run *r, const struct fieldref *ref, const struct value *old, slice text)
 {
@@ -309,8 +308,7 @@ static enum applied dns_apply(void *state, const void *config, struct batch *b,
     return APPLIED;
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static err dns_start(void *state, const void *config, struct worker *worker)
 {
@@ -339,9 +337,7 @@ static void dns_stats(const void *state, const void *cfg, struct buf *out)
     lookup_stats(&((const struct dns_state *)state)->counters, out);
 }
 
-/* ---- configuration
- * --------------------------------------------------------------------------------
- */
+/* ---- configuration -------------------------------------------------------------------------- */
 
 static err bad_nameserver(struct compiler *c, const char *what)
 {

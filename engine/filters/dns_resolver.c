@@ -29,8 +29,7 @@ static struct resolver {
     uint32_t users;
 } resolver;
 
-/* ---- queries -----------------------------------------------------------------------------------
- */
+/* ---- queries -------------------------------------------------------------------------------- */
 
 static void on_answer(void *arg, int status, int timeouts, unsigned char *bytes, int n);
 
@@ -102,8 +101,7 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *bytes,
     }
 }
 
-/* ---- the thread --------------------------------------------------------------------------------
- */
+/* ---- the thread ----------------------------------------------------------------------------- */
 
 static void take(void *ctx, struct lookup_question *base)
 {
@@ -177,8 +175,7 @@ static void channel_remove(void *arg)
     ares_destroy(channel->ares); /* answers what is on its way */
 }
 
-/* ---- control thread ----------------------------------------------------------------------------
- */
+/* ---- control thread ------------------------------------------------------------------------- */
 
 static int channel_open(struct dns_channel *channel, const struct dns_servers *s)
 {
@@ -251,8 +248,7 @@ void dns_channel_free(struct dns_channel *channel)
     resolver_release();
 }
 
-/* ---- shards -----------------------------------------------------------------------------------
- */
+/* ---- shards --------------------------------------------------------------------------------- */
 
 static void discard(struct lookup_question *q)
 {

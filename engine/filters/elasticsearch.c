@@ -73,8 +73,7 @@ static struct http_request *request_make(struct look_run *r)
     return q;
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------- */
+/* ---- answers -------------------------------------------------------------------------------- */
 
 struct value *look_member(struct look_run *r, struct value *map, slice name)
 {
@@ -187,8 +186,7 @@ static bool answer_take(struct look_run *r, struct http_request *q)
     return ok && matched;
 }
 
-/* ---- batches
- * ------------------------------------------------------------------------------------- */
+/* ---- batches -------------------------------------------------------------------------------- */
 
 /* Stands for a request that cannot be made. */
 static struct http_request impossible;

@@ -16,8 +16,7 @@
 
 static const char *const query_types[] = {"dsl", "esql", NULL};
 
-/* ---- servers ----------------------------------------------------------------------------------
- */
+/* ---- servers -------------------------------------------------------------------------------- */
 
 static char *url_part(CURLU *url, CURLUPart part)
 {
@@ -96,8 +95,7 @@ static err compile_servers(struct look_cfg *cfg, struct compiler *c)
     return ERR_CONFIG;
 }
 
-/* ---- who we are
- * ---------------------------------------------------------------------------------- */
+/* ---- who we are ----------------------------------------------------------------------------- */
 
 static void header_add(struct look_cfg *cfg, slice name, slice value)
 {
@@ -166,8 +164,7 @@ static err compile_headers(struct look_cfg *cfg, struct compiler *c)
     return ERR_OK;
 }
 
-/* ---- what is copied
- * ------------------------------------------------------------------------------ */
+/* ---- what is copied ------------------------------------------------------------------------- */
 
 /* "[a][b]" leads through maps; any other text is one name. */
 static void compile_steps(struct compiler *c, struct look_copy *copy, slice path)
@@ -224,8 +221,7 @@ static err compile_fields(struct look_cfg *cfg, struct compiler *c)
     return ERR_OK;
 }
 
-/* ---- the query
- * ------------------------------------------------------------------------------------ */
+/* ---- the query ------------------------------------------------------------------------------ */
 
 static err read_template(struct look_cfg *cfg, struct compiler *c, struct buf *text)
 {
@@ -353,8 +349,7 @@ static err compile_esql(struct look_cfg *cfg, struct compiler *c)
     return e != ERR_OK ? e : check_placeholders(cfg, c);
 }
 
-/* ---- all of it
- * -------------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------ */
 
 static err compile_retries(struct look_cfg *cfg, struct compiler *c)
 {

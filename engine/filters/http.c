@@ -59,8 +59,7 @@ struct http_run {
     struct event *ev;
 };
 
-/* ---- requests
- * ------------------------------------------------------------------------------------ */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 static void json_add(const struct http_text *t, struct http_run *r, struct buf *out)
 {
@@ -163,8 +162,7 @@ static slice key_make_of(struct http_run *r, const struct http_request *q)
     return buf_slice(key);
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------- */
+/* ---- answers -------------------------------------------------------------------------------- */
 
 static void put(struct http_run *r, const struct fieldref *ref, struct value val)
 {
@@ -261,8 +259,7 @@ static bool answer_take(struct http_run *r, struct http_request *q)
     return true;
 }
 
-/* ---- batches
- * ------------------------------------------------------------------------------------- */
+/* ---- batches -------------------------------------------------------------------------------- */
 
 /* Stands for a request that cannot be made. */
 static struct http_request impossible;
@@ -342,8 +339,7 @@ static void http_stats(const void *state, const void *cfg, struct buf *out)
     lookup_stats(&((const struct http_state *)state)->counters, out);
 }
 
-/* ---- configuration
- * ------------------------------------------------------------------------------- */
+/* ---- configuration -------------------------------------------------------------------------- */
 
 static err compile_text(struct compiler *c, struct http_text *out, const struct config_value *v)
 {

@@ -22,8 +22,7 @@ struct http_client {
     uint32_t turn;
 };
 
-/* ---- what comes --------------------------------------------------------------------------------
- */
+/* ---- what comes ----------------------------------------------------------------------------- */
 
 static size_t take_body(char *data, size_t size, size_t n, void *arg)
 {
@@ -45,8 +44,7 @@ static size_t take_head(char *data, size_t size, size_t n, void *arg)
     return n;
 }
 
-/* ---- one request --------------------------------------------------------------------------------
- */
+/* ---- one request ---------------------------------------------------------------------------- */
 
 static bool is_idempotent(const struct http_request *q)
 {
@@ -184,6 +182,11 @@ static void done(struct http_client *c, struct http_request *q, enum http_outcom
     c->idle[c->idle_n++] = q->easy;
     q->easy = NULL;
     q->outcome = outcome;
+    if (!lookup_room(&q->base, q->answer.cap + q->head.cap)) {
+        buf_fini(&q->answer);
+        q->outcome = HTTP_FAILED;
+        snprintf(q->error, sizeof(q->error), "the answers of one batch are too long");
+    }
     lookup_answer(&q->base);
 }
 
@@ -224,9 +227,7 @@ static void finished(struct http_client *c, struct http_request *q, CURLcode cod
                                             : HTTP_FAILED);
 }
 
-/* ---- the thread
- * ----------------------------------------------------------------------------------
- */
+/* ---- the thread ----------------------------------------------------------------------------- */
 
 static void take(void *ctx, struct lookup_question *base)
 {
@@ -267,8 +268,7 @@ static void give_up(void *arg)
     }
 }
 
-/* ---- control thread
- * ------------------------------------------------------------------------------ */
+/* ---- control thread ------------------------------------------------------------------------- */
 
 static void client_release(struct http_client *c)
 {
@@ -310,8 +310,7 @@ void http_client_free(struct http_client *c)
     client_release(c);
 }
 
-/* ---- shards
- * --------------------------------------------------------------------------------------- */
+/* ---- shards --------------------------------------------------------------------------------- */
 
 struct http_request *http_request_new(struct http_client *client, const char *method)
 {

@@ -58,8 +58,7 @@ struct jdbc_run {
     int64_t now_ns;
 };
 
-/* ---- parameters
- * ------------------------------------------------------------------------------------ */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 static struct value param_value(struct jdbc_run *r, const struct jdbc_param *p)
 {
@@ -118,8 +117,7 @@ static slice key_of(struct jdbc_run *r, struct value *values)
     return buf_slice(key);
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------- */
+/* ---- answers -------------------------------------------------------------------------------- */
 
 static void tag_all(struct jdbc_run *r, struct config_list tags)
 {
@@ -160,8 +158,7 @@ static void note_answer(struct jdbc_run *r, struct odbc_question *q)
                  (unsigned long long)held);
 }
 
-/* ---- batches
- * ------------------------------------------------------------------------------------- */
+/* ---- batches -------------------------------------------------------------------------------- */
 
 /* Stands for events that need no answer (any more). */
 static struct odbc_question settled;
@@ -261,8 +258,7 @@ static void jdbc_stats(const void *state, const void *cfg, struct buf *out)
     lookup_stats(&((const struct jdbc_state *)state)->counters, out);
 }
 
-/* ---- where the database is
- * ----------------------------------------------------------------------- */
+/* ---- where the database is ------------------------------------------------------------------ */
 
 struct known_url {
     const char *prefix, *driver;
@@ -343,9 +339,7 @@ static err make_connection(struct jdbc_cfg *cfg, struct compiler *c, struct buf 
     return ERR_OK;
 }
 
-/* ---- configuration
- * ----------------------------------------------------------------------------------
- */
+/* ---- configuration -------------------------------------------------------------------------- */
 
 static bool is_template(slice text)
 {

@@ -68,8 +68,7 @@ struct memcached_run {
     int64_t now_ns;
 };
 
-/* ---- keys
- * ---------------------------------------------------------------------------------------- */
+/* ---- keys ----------------------------------------------------------------------------------- */
 
 static uint32_t characters(slice text)
 {
@@ -123,8 +122,7 @@ static bool key_make_for(struct memcached_run *r, const struct template *t, stru
     return true;
 }
 
-/* ---- values
- * --------------------------------------------------------------------------------------- */
+/* ---- values --------------------------------------------------------------------------------- */
 
 static bool inflate_all(slice in, struct buf *out)
 {
@@ -177,8 +175,7 @@ static bool cache_get(struct memcached_run *r, struct memcached_op *op)
     return true;
 }
 
-/* ---- asking
- * ---------------------------------------------------------------------------------------- */
+/* ---- asking --------------------------------------------------------------------------------- */
 
 static uint32_t ttl_of(const struct memcached_cfg *cfg)
 {
@@ -277,8 +274,7 @@ static void event_ask(struct memcached_run *r, struct event_state *at)
     at->question = q;
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------- */
+/* ---- answers -------------------------------------------------------------------------------- */
 
 static bool event_take(struct memcached_run *r, struct event_state *at)
 {
@@ -330,8 +326,7 @@ static enum applied memcached_apply(void *state, const void *config, struct batc
     return APPLIED;
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static err memcached_start(void *state, const void *config, struct worker *worker)
 {
@@ -360,8 +355,7 @@ static void memcached_stats(const void *state, const void *cfg, struct buf *out)
     lookup_stats(&((const struct memcached_state *)state)->counters, out);
 }
 
-/* ---- configuration
- * ------------------------------------------------------------------------------- */
+/* ---- configuration -------------------------------------------------------------------------- */
 
 static bool is_v6(slice text)
 {

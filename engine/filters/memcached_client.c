@@ -49,8 +49,7 @@ struct memcached_client {
     struct point *point;
 };
 
-/* ---- which server ------------------------------------------------------------------------------
- */
+/* ---- which server --------------------------------------------------------------------------- */
 
 static int point_order(const void *a, const void *b)
 {
@@ -123,13 +122,16 @@ static struct server *server_of(struct memcached_client *c, const struct memcach
     return NULL;
 }
 
-/* ---- operations --------------------------------------------------------------------------------
- */
+/* ---- operations ----------------------------------------------------------------------------- */
 
 static void op_done(struct memcached_op *op, enum memcached_outcome outcome)
 {
     struct memcached_question *q = op->question;
     op->outcome = outcome;
+    if (!op->sets && outcome == MEMCACHED_OK && !lookup_room(&q->base, op->value.cap)) {
+        buf_fini(&op->value);
+        op->outcome = MEMCACHED_REFUSED;
+    }
     if (--q->open_n == 0) lookup_answer(&q->base);
 }
 
@@ -177,8 +179,7 @@ static void op_write(struct buf *out, const struct memcached_op *op)
     buf_add(out, op->value.data, value_n);
 }
 
-/* ---- connections --------------------------------------------------------------------------------
- */
+/* ---- connections ---------------------------------------------------------------------------- */
 
 static int socket_connect(const struct sockaddr *addr, socklen_t n, bool *connecting)
 {
@@ -283,8 +284,7 @@ static void server_receive(struct server *s)
     }
 }
 
-/* ---- the thread
- * ---------------------------------------------------------------------------------- */
+/* ---- the thread ----------------------------------------------------------------------------- */
 
 static void op_begin(struct memcached_client *c, struct memcached_op *op)
 {
@@ -356,8 +356,7 @@ static void give_up(void *arg)
         if (c->server[i].fd >= 0 || c->server[i].first != NULL) server_fail(&c->server[i], NULL);
 }
 
-/* ---- control thread
- * ------------------------------------------------------------------------------ */
+/* ---- control thread ------------------------------------------------------------------------- */
 
 static void client_release(struct memcached_client *c)
 {
@@ -393,8 +392,7 @@ void memcached_client_free(struct memcached_client *c)
     client_release(c);
 }
 
-/* ---- shards
- * --------------------------------------------------------------------------------------- */
+/* ---- shards --------------------------------------------------------------------------------- */
 
 struct memcached_question *memcached_question_new(struct memcached_client *client, uint32_t n)
 {

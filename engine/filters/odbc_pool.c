@@ -28,8 +28,7 @@ struct odbc_pool {
         64) struct counter turn; /* any shard's: a lost increment only changes whose turn it is */
 };
 
-/* ---- connections
- * --------------------------------------------------------------------------------- */
+/* ---- connections ---------------------------------------------------------------------------- */
 
 static bool ok(SQLRETURN r)
 {
@@ -100,8 +99,7 @@ static bool connection_ready(struct connection *c, char *error, size_t cap)
     return c->dbc != NULL || connection_open(c, error, cap);
 }
 
-/* ---- parameters
- * ------------------------------------------------------------------------------------ */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 static bool params_bind(SQLHSTMT stmt, struct odbc_question *q, SQLLEN *length)
 {
@@ -131,8 +129,7 @@ static bool params_bind(SQLHSTMT stmt, struct odbc_question *q, SQLLEN *length)
     return true;
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------------- */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 static bool is_json_number(slice text)
 {
@@ -270,8 +267,7 @@ static bool rows_read(SQLHSTMT stmt, struct buf *out)
     return good && r == SQL_NO_DATA;
 }
 
-/* ---- the threads
- * ------------------------------------------------------------------------------------ */
+/* ---- the threads ---------------------------------------------------------------------------- */
 
 static void take(void *ctx, struct lookup_question *base)
 {
@@ -288,8 +284,12 @@ static void take(void *ctx, struct lookup_question *base)
     /* SQL_NO_DATA: a statement that changes nothing. */
     q->failed = !(r == SQL_NO_DATA || (ok(r) && rows_read(c->stmt, &q->rows)));
     bool lost = q->failed && diagnose(SQL_HANDLE_STMT, c->stmt, q->error, sizeof(q->error));
+    if (!q->failed && !lookup_room(base, q->rows.cap)) {
+        q->failed = true;
+        snprintf(q->error, sizeof(q->error), "the rows of one batch are too many");
+    }
     if (q->failed || q->rows.n == 0) {
-        q->rows.n = 0;
+        buf_fini(&q->rows);
         buf_add_cstr(&q->rows, "[]");
     }
     SQLFreeStmt(c->stmt, SQL_CLOSE);
@@ -306,8 +306,7 @@ static void close_it(void *arg)
     connection_close(arg);
 }
 
-/* ---- control thread
- * ------------------------------------------------------------------------------- */
+/* ---- control thread ------------------------------------------------------------------------- */
 
 void odbc_pool_free(struct odbc_pool *pool)
 {
@@ -345,8 +344,7 @@ struct odbc_pool *odbc_pool_new(const struct odbc_options *options, struct buf *
     return pool;
 }
 
-/* ---- shards
- * ----------------------------------------------------------------------------------------- */
+/* ---- shards --------------------------------------------------------------------------------- */
 
 struct odbc_question *odbc_question_new(uint32_t n)
 {

@@ -153,8 +153,7 @@ err http_tls_compile(struct http_tls *tls, const struct http_tls_options *o, str
     return ERR_OK;
 }
 
-/* ---- the handle's thread ------------------------------------------------------------------------
- */
+/* ---- the handle's thread -------------------------------------------------------------------- */
 
 /* Certificates of a PKCS#12 file into the store of what is trusted. */
 static bool load_truststore(SSL_CTX *ctx, const struct http_tls *tls)

@@ -21,8 +21,9 @@ struct list {
 
 struct lookup_asker {
     pthread_mutex_t lock;
-    struct list answers;  /* under the lock, like the four below it */
+    struct list answers;  /* under the lock, like the five below it */
     struct shard *shard;  /* NULL: without a shard, or left */
+    uint64_t held_bytes;  /* of the batch's answers */
     uint32_t abandoned_n; /* questions still out when it left */
     uint32_t wanted_n;    /* answers until it is to be woken; 0: it does not wait */
     bool left;
@@ -224,7 +225,11 @@ enum applied lookup_wait(struct lookup_asker *a)
 void lookup_end(struct lookup_asker *a)
 {
     ASSERT(a->out_n == 0);
-    if (a->n > 0) known_discard(a);
+    if (a->n == 0) return;
+    known_discard(a);
+    pthread_mutex_lock(&a->lock);
+    a->held_bytes = 0;
+    pthread_mutex_unlock(&a->lock);
 }
 
 void lookup_stats(const struct lookup_counters *c, struct buf *out)
@@ -249,8 +254,7 @@ void lookup_poll(struct shard *shard)
     }
 }
 
-/* ---- answering ---------------------------------------------------------------------------------
- */
+/* ---- answering ------------------------------------------------------------------------------ */
 
 static void wake(struct lookup_asker *a)
 {
@@ -258,6 +262,16 @@ static void wake(struct lookup_asker *a)
         shard_notify(a->shard);
     else
         bell_ring(&a->bell);
+}
+
+bool lookup_room(struct lookup_question *q, uint64_t bytes)
+{
+    struct lookup_asker *a = q->asker;
+    pthread_mutex_lock(&a->lock);
+    bool ok = a->held_bytes + bytes <= LOOKUP_HELD_BYTES_MAX;
+    if (ok) a->held_bytes += bytes;
+    pthread_mutex_unlock(&a->lock);
+    return ok;
 }
 
 void lookup_answer(struct lookup_question *q)

@@ -25,6 +25,9 @@
 
 /* Questions of one asker that are out. */
 #define LOOKUP_IN_FLIGHT_MAX 1024u
+/* What the answers of one batch may hold in all. They stay until the last one has come, so a server
+ * with long answers could fill the memory otherwise. */
+#define LOOKUP_HELD_BYTES_MAX (256u * 1024 * 1024)
 
 struct lookup_asker;
 struct lookup_service;
@@ -71,8 +74,7 @@ void lookup_stats(const struct lookup_counters *counters, struct buf *out);
 /* Takes answers in and resumes the batches that waited for them. Every step of the shard. */
 void lookup_poll(struct shard *shard);
 
-/* ---- answering: the service's thread ------------------------------------------------------------
- */
+/* ---- answering: the service's thread -------------------------------------------------------- */
 
 struct lookup_service_ops {
     const char *name; /* of the thread */
@@ -90,6 +92,9 @@ struct lookup_service *lookup_service_new(const struct lookup_service_ops *ops, 
 void lookup_service_free(struct lookup_service *s);
 /* Runs fn(arg) on the service's thread and waits for it. Control thread. */
 void lookup_service_call(struct lookup_service *s, void (*fn)(void *arg), void *arg);
+/* Asks for room for an answer of so many bytes, before it is handed back. False: the batch has
+ * LOOKUP_HELD_BYTES_MAX already; the answer is to be given up as an error. */
+bool lookup_room(struct lookup_question *q, uint64_t bytes) MUST_USE;
 /* Hands an answered question back. The service's thread, once per question. */
 void lookup_answer(struct lookup_question *q);
 

@@ -54,8 +54,7 @@ static struct question *find(struct lookup_asker *a, uint64_t number)
     return (struct question *)lookup_find(a, key, hash_bytes(key.p, key.n, 0));
 }
 
-/* ---- the service --------------------------------------------------------------------------------
- */
+/* ---- the service ---------------------------------------------------------------------------- */
 
 #define RUNNING_MAX 50u
 
@@ -126,8 +125,7 @@ static void service_end(struct lookup_service *service, struct service *s)
     assert_int_equal(atomic_load(&made), atomic_load(&freed));
 }
 
-/* ---- askers without a shard
- * ---------------------------------------------------------------------- */
+/* ---- askers without a shard ----------------------------------------------------------------- */
 
 static void *asker_main(void *arg)
 {
@@ -166,8 +164,7 @@ static void test_askers(void **state)
     assert_true(s.most_n > 0 && s.most_n <= RUNNING_MAX);
 }
 
-/* ---- bounds
- * --------------------------------------------------------------------------------------- */
+/* ---- bounds --------------------------------------------------------------------------------- */
 
 static void go_mute(void *arg)
 {
@@ -196,8 +193,42 @@ static void test_in_flight_bound(void **state)
     service_end(service, &s);
 }
 
-/* ---- a shard
- * --------------------------------------------------------------------------------------- */
+static void fill_room(void *arg)
+{
+    struct service *s = arg;
+    struct lookup_question *q = &s->late[0]->base;
+    ASSERT(lookup_room(q, LOOKUP_HELD_BYTES_MAX - 1) && lookup_room(q, 1));
+    ASSERT(!lookup_room(q, 1) && lookup_room(q, 0));
+}
+
+static void room_is_back(void *arg)
+{
+    struct service *s = arg;
+    ASSERT(lookup_room(&s->late[0]->base, LOOKUP_HELD_BYTES_MAX));
+}
+
+static void test_held_bytes_bound(void **state)
+{
+    struct service s;
+    (void)state;
+    struct lookup_service *service = service_start(&s);
+    struct lookup_asker *a = lookup_join(NULL);
+    void (*const rooms[])(void *) = {fill_room, room_is_back};
+    lookup_service_call(service, go_mute, &s);
+    for (uint64_t i = 0; i < 2; i++) {
+        ask(a, service, i);
+        /* Behind a call, what was asked before it is taken. */
+        lookup_service_call(service, go_mute, &s);
+        lookup_service_call(service, rooms[i], &s);
+        lookup_service_call(service, release_late, &s);
+        assert_int_equal(lookup_wait(a), APPLIED);
+        lookup_end(a);
+    }
+    lookup_leave(a);
+    service_end(service, &s);
+}
+
+/* ---- a shard -------------------------------------------------------------------------------- */
 
 struct fixture {
     struct shard shard;
@@ -280,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_askers),
         cmocka_unit_test(test_in_flight_bound),
+        cmocka_unit_test(test_held_bytes_bound),
         cmocka_unit_test(test_shard),
     };
     return T_RUN(tests);
