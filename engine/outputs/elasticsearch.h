@@ -21,6 +21,7 @@
 #include "engine/event/template.h"
 #include "engine/outputs/bulk_http.h"
 #include "engine/plan/compiler.h"
+#include "engine/plan/http_tls.h"
 #include "engine/plan/plugin.h"
 #include "engine/shard/worker.h"
 #include "parsers/json/json_decode.h"
@@ -74,20 +75,17 @@ struct es_host {
 
 /* The options as written; elasticsearch_settings.c. */
 struct es_options {
-    struct config_list hosts, custom_codes, drop_error_types, silenced, cas, cipher_suites,
-        fingerprints;
+    struct config_list hosts, custom_codes, drop_error_types, silenced;
+    struct http_tls_options tls;
     struct config_hash custom_headers, parameters;
-    uint64_t protocols;
     slice index, action, document_id, document_type, routing, parent, join_field, pipeline;
     slice version, upsert, script, script_lang, script_var_name;
     slice user, password, api_key, cloud_id, cloud_auth, path, proxy;
     slice healthcheck_path, bulk_path, sniffing_path;
-    slice certificate, key, keystore, keystore_password, truststore, truststore_password;
     slice template, template_name, ilm_alias, ilm_pattern, ilm_policy;
     slice ds_dataset, ds_namespace;
-    int version_type, script_type, verification, template_api, ilm_enabled, data_stream;
+    int version_type, script_type, template_api, ilm_enabled, data_stream;
     int ds_type_at;
-    int keystore_type, truststore_type;
     int64_t retry_on_conflict, timeout_s, validate_ms, pool_max, pool_max_per_route;
     int64_t resurrect_s, retry_initial_s, retry_max_s, compression_level, sniffing_delay_s;
     bool doc_as_upsert, scripted_upsert, ssl, old_verification, sniffing, http_compression;
@@ -125,13 +123,9 @@ struct es_cfg {
     uint32_t host_n;
     const char *bulk_path, *health_path, *query, *bulk_query; /* with their '?' or empty */
     const char *user, *password, *api_key_header, *proxy;
-    const char *ca_file, *ca_dir, *cert, *key, *keystore, *keystore_password, *truststore,
-        *truststore_password, *ciphers12, *ciphers13;
+    struct http_tls tls;
     const char **header; /* custom ones, "Name: value" */
     uint32_t header_n;
-    unsigned char fingerprint[32];
-    bool has_fingerprint, verify;
-    long tls_version;
     bool ordered, dlq_enabled, ecs;
     slice template_name, ilm_alias;
     const char *template_text; /* of the file; NULL: the built-in one */
@@ -145,9 +139,6 @@ void es_release(void *cfg);
 err es_compile_hosts(struct es_cfg *cfg, struct compiler *c) MUST_USE;
 /* elasticsearch_head.c: what never changes in a bulk request, for each host. */
 err es_compile_heads(struct es_cfg *cfg, struct compiler *c) MUST_USE;
-/* elasticsearch_tls.c */
-err es_compile_tls(struct es_cfg *cfg, struct compiler *c) MUST_USE;
-void es_tls_apply(const struct es_cfg *cfg, CURL *easy);
 /* A NUL-terminated copy that lives as long as the plan. */
 const char *es_keep(struct compiler *c, slice text);
 const char *es_keep_printf(struct compiler *c, const char *format, ...)

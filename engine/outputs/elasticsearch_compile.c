@@ -379,6 +379,13 @@ static bool keeps_order(struct compiler *c)
            process_settings_int(c->settings, "pipeline.workers") == 1;
 }
 
+static err compile_tls(struct es_cfg *cfg, struct compiler *c)
+{
+    err e = http_tls_compile(&cfg->tls, &cfg->opt.tls, c);
+    if (!cfg->opt.old_verification) cfg->tls.verify = false;
+    return e;
+}
+
 err es_compile(void *cfg_, struct compiler *c)
 {
     struct es_cfg *cfg = cfg_;
@@ -390,7 +397,7 @@ err es_compile(void *cfg_, struct compiler *c)
     err result = ERR_OK;
     err (*const steps[])(struct es_cfg *, struct compiler *) = {
         choose_target,      compile_stream,   compile_encoding, compile_codes,
-        compile_management, es_compile_hosts, es_compile_tls};
+        compile_management, es_compile_hosts, compile_tls};
     for (uint32_t i = 0; i < ARRAY_LEN(steps); i++)
         if (steps[i](cfg, c) != ERR_OK) result = ERR_CONFIG;
     return result;

@@ -45,7 +45,7 @@ CURL *es_easy_new(struct es_shared *s, struct buf *answer, char *error)
     curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, keep_going);
     curl_easy_setopt(easy, CURLOPT_XFERINFODATA, s);
-    es_tls_apply(cfg, easy);
+    http_tls_apply(&cfg->tls, easy);
     return easy;
 }
 

@@ -4,12 +4,9 @@
 static const char *const version_types[] = {"internal",     "external", "external_gt",
                                             "external_gte", "force",    NULL};
 static const char *const script_types[] = {"inline", "indexed", "file", NULL};
-static const char *const verifications[] = {"full", "none", NULL};
 static const char *const template_apis[] = {"auto", "legacy", "composable", NULL};
 static const char *const tristates[] = {"auto", "true", "false", NULL};
-static const char *const store_types[] = {"jks", "pkcs12", NULL};
 static const char *const stream_types[] = {"logs", "metrics", "synthetics", "traces", NULL};
-static const char *const protocols[] = {"TLSv1.1", "TLSv1.2", "TLSv1.3", NULL};
 
 #define O(member, kind) SETTING_AT(struct es_cfg, opt.member, kind)
 
@@ -91,31 +88,31 @@ const struct setting es_settings[] = {
     /* TLS. */
     {.name = "ssl_enabled", O(ssl, BOOL), .old_names = "ssl",
      .doc = "Use TLS; by default when the hosts say https."},
-    {.name = "ssl_certificate_authorities", O(cas, LIST), .old_names = "cacert",
+    {.name = "ssl_certificate_authorities", O(tls.cas, LIST), .old_names = "cacert",
      .doc = "Files with the certificates that are trusted."},
-    {.name = "ssl_certificate", O(certificate, PATH), .doc = "Own certificate, PEM."},
-    {.name = "ssl_key", O(key, PATH), .doc = "Its key, PEM, PKCS#8."},
-    {.name = "ssl_keystore_path", O(keystore, PATH), .old_names = "keystore",
+    {.name = "ssl_certificate", O(tls.certificate, PATH), .doc = "Own certificate, PEM."},
+    {.name = "ssl_key", O(tls.key, PATH), .doc = "Its key, PEM, PKCS#8."},
+    {.name = "ssl_keystore_path", O(tls.keystore, PATH), .old_names = "keystore",
      .doc = "PKCS#12 file with own certificate and key."},
-    {.name = "ssl_keystore_password", O(keystore_password, PASSWORD), .old_names = "keystore_password",
+    {.name = "ssl_keystore_password", O(tls.keystore_password, PASSWORD), .old_names = "keystore_password",
      .doc = "Its password."},
-    {.name = "ssl_keystore_type", O(keystore_type, ENUM), .choices = store_types,
+    {.name = "ssl_keystore_type", O(tls.keystore_type, ENUM), .choices = http_tls_store_types,
      .doc = "Only pkcs12 can be read."},
-    {.name = "ssl_truststore_path", O(truststore, PATH), .old_names = "truststore",
+    {.name = "ssl_truststore_path", O(tls.truststore, PATH), .old_names = "truststore",
      .doc = "PKCS#12 file with the certificates that are trusted."},
-    {.name = "ssl_truststore_password", O(truststore_password, PASSWORD),
+    {.name = "ssl_truststore_password", O(tls.truststore_password, PASSWORD),
      .old_names = "truststore_password", .doc = "Its password."},
-    {.name = "ssl_truststore_type", O(truststore_type, ENUM), .choices = store_types,
+    {.name = "ssl_truststore_type", O(tls.truststore_type, ENUM), .choices = http_tls_store_types,
      .doc = "Only pkcs12 can be read."},
-    {.name = "ssl_verification_mode", O(verification, ENUM), .choices = verifications,
+    {.name = "ssl_verification_mode", O(tls.verification, ENUM), .choices = http_tls_verifications,
      .default_text = "full", .doc = "Whether the server's certificate and name are checked."},
     {.name = "ssl_certificate_verification", O(old_verification, BOOL), .default_text = "true",
      .flags = SETTING_OLD, .instead = "Use ssl_verification_mode.",
      .doc = "Whether the server's certificate is checked."},
-    {.name = "ssl_supported_protocols", O(protocols, ENUM_LIST), .choices = protocols,
+    {.name = "ssl_supported_protocols", O(tls.protocols, ENUM_LIST), .choices = http_tls_protocols,
      .doc = "TLS versions to use; the range from the lowest to the highest named."},
-    {.name = "ssl_cipher_suites", O(cipher_suites, LIST), .doc = "Cipher suites to use, by IANA name."},
-    {.name = "ca_trusted_fingerprint", O(fingerprints, LIST),
+    {.name = "ssl_cipher_suites", O(tls.cipher_suites, LIST), .doc = "Cipher suites to use, by IANA name."},
+    {.name = "ca_trusted_fingerprint", O(tls.fingerprints, LIST),
      .doc = "SHA-256 of a certificate authority to trust, in hex."},
     /* HTTP. */
     {.name = "proxy", O(proxy, STRING), .doc = "HTTP proxy; empty: none."},

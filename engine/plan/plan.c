@@ -156,6 +156,12 @@ static void run_filter(struct plan_run *run, const struct plan_node *node, enum 
     uint32_t n = b->n;
     struct sel hit = sel_new(b, run->sel.n);
     *applied = f->ops->apply(plan_filter_state(s, node->index), f->cfg, b, &run->sel, &hit, run);
+    if (*applied == APPLY_PARKED) {
+        /* It is applied again: events count once. */
+        ASSERT(hit.n == 0 && b->n == n);
+        counter_add(&counters->cycles, clock_cycles() - from);
+        return;
+    }
     counter_add(&counters->calls, 1);
     counter_add(&counters->in, run->sel.n);
     counter_add(&counters->hits, hit.n);

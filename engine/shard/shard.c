@@ -5,6 +5,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
+#include "engine/shard/lookup.h"
 #include "engine/shard/worker.h"
 
 /* Nothing to do is looked at again this often, for counters and the like. */
@@ -84,6 +85,7 @@ static void publish(struct shard *shard)
 
 static void poll_workers(struct shard *shard)
 {
+    if (shard->askers != NULL) lookup_poll(shard);
     for (uint32_t i = 0; i < shard->worker_n; i++) worker_poll(shard->worker[i]);
 }
 

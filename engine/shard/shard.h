@@ -21,6 +21,7 @@
 /* What a lane of an output may have in flight when nobody has shared memory out. */
 #define SHARD_LANE_BYTES_MAX (64u * 1024 * 1024)
 
+struct lookup_asker;
 struct ruby_worker;
 struct worker;
 
@@ -40,6 +41,7 @@ struct shard {
     uint32_t worker_n;
     uint64_t workers_made;
     struct ruby_worker *ruby;        /* the script process of its filters, while there are any */
+    struct lookup_asker *askers;     /* filters that look things up */
     _Atomic uint64_t lane_bytes_max; /* in flight per lane; the control thread's share-out */
     uint32_t index;
     int64_t now_mono_ns; /* read once a step */

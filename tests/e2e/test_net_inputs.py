@@ -13,11 +13,11 @@ import pytest
 OUT = 'output { file { path => "@DIR@/out" codec => json_lines } }'
 
 
-def events(spate, n, seconds=20):
+def events(spate, n, seconds=20, name="out"):
     """Waits for n events in the output file and returns all there are."""
     def read():
         try:
-            with open(spate.path("out")) as out:
+            with open(spate.path(name)) as out:
                 lines = [line for line in out.read().split("\n") if line]
         except FileNotFoundError:
             return None

@@ -1,10 +1,5 @@
-/*
- * elasticsearch_tls.c - TLS options onto libcurl, and what needs OpenSSL directly.
- *
- * PKCS#12 truststores and the fingerprint of an authority are not libcurl's: they are applied
- * to the SSL_CTX of each connection.
- */
-#include "engine/outputs/elasticsearch.h"
+/* http_tls.c - TLS options onto libcurl, and what needs OpenSSL directly. */
+#include "engine/plan/http_tls.h"
 
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>
@@ -14,7 +9,16 @@
 
 #include "engine/base/assert.h"
 
+const char *const http_tls_protocols[] = {"TLSv1.1", "TLSv1.2", "TLSv1.3", NULL};
+const char *const http_tls_store_types[] = {"jks", "pkcs12", NULL};
+const char *const http_tls_verifications[] = {"full", "none", NULL};
+
 /* ---- control thread --------------------------------------------------------------------- */
+
+static const char *keep(struct compiler *c, slice text)
+{
+    return text.p == NULL ? NULL : heap_dup(c->heap, text).p;
+}
 
 static err refuse_jks(struct compiler *c, const char *type_name, int type, const char *path_name,
                       slice path)
@@ -33,9 +37,10 @@ static err refuse_jks(struct compiler *c, const char *type_name, int type, const
     return ERR_CONFIG;
 }
 
-static err compile_fingerprint(struct es_cfg *cfg, struct compiler *c)
+static err compile_fingerprint(struct http_tls *tls, const struct http_tls_options *o,
+                               struct compiler *c)
 {
-    struct config_list list = cfg->opt.fingerprints;
+    struct config_list list = o->fingerprints;
     if (list.n == 0) return ERR_OK;
     slice text = list.at[0].text;
     uint32_t n = 0;
@@ -49,23 +54,24 @@ static err compile_fingerprint(struct es_cfg *cfg, struct compiler *c)
                                              : -1;
         bad = digit < 0 || n >= 64;
         if (!bad) {
-            unsigned char *byte = &cfg->fingerprint[n++ / 2];
+            unsigned char *byte = &tls->fingerprint[n++ / 2];
             *byte = (unsigned char)(*byte << 4 | digit);
         }
     }
-    cfg->has_fingerprint = !bad && n == 64;
-    if (cfg->has_fingerprint) return ERR_OK;
+    tls->has_fingerprint = !bad && n == 64;
+    if (tls->has_fingerprint) return ERR_OK;
     compile_error(c, "ca_trusted_fingerprint", "one SHA-256 digest of 64 hex digits",
                   "a fingerprint that is none");
     return ERR_CONFIG;
 }
 
-static err compile_ciphers(struct es_cfg *cfg, struct compiler *c)
+static err compile_ciphers(struct http_tls *tls, const struct http_tls_options *o,
+                           struct compiler *c)
 {
     struct buf old = {0}, new = {0};
     err e = ERR_OK;
-    for (uint32_t i = 0; i < cfg->opt.cipher_suites.n && e == ERR_OK; i++) {
-        slice name = cfg->opt.cipher_suites.at[i].text;
+    for (uint32_t i = 0; i < o->cipher_suites.n && e == ERR_OK; i++) {
+        slice name = o->cipher_suites.at[i].text;
         const char *openssl = OPENSSL_cipher_name(name.p);
         if (slice_starts(name, SLICE("TLS_")) && slice_find(name, SLICE("_WITH_")) < 0) {
             buf_printf(&new, "%s%.*s", new.n > 0 ? ":" : "", SLICE_FMT(name));
@@ -77,62 +83,62 @@ static err compile_ciphers(struct es_cfg *cfg, struct compiler *c)
             e = ERR_CONFIG;
         }
     }
-    if (old.n > 0) cfg->ciphers12 = es_keep(c, buf_slice(&old));
-    if (new.n > 0) cfg->ciphers13 = es_keep(c, buf_slice(&new));
+    if (old.n > 0) tls->ciphers12 = keep(c, buf_slice(&old));
+    if (new.n > 0) tls->ciphers13 = keep(c, buf_slice(&new));
     buf_fini(&old);
     buf_fini(&new);
     return e;
 }
 
-static void compile_versions(struct es_cfg *cfg)
+static void compile_versions(struct http_tls *tls, const struct http_tls_options *o)
 {
     static const long least[] = {CURL_SSLVERSION_TLSv1_1, CURL_SSLVERSION_TLSv1_2,
                                  CURL_SSLVERSION_TLSv1_3};
     static const long most[] = {CURL_SSLVERSION_MAX_TLSv1_1, CURL_SSLVERSION_MAX_TLSv1_2,
                                 CURL_SSLVERSION_MAX_TLSv1_3};
-    uint64_t set = cfg->opt.protocols;
-    cfg->tls_version = CURL_SSLVERSION_TLSv1_2;
+    uint64_t set = o->protocols;
+    tls->version = CURL_SSLVERSION_TLSv1_2;
     if (set == 0) return;
-    cfg->tls_version = least[__builtin_ctzll(set)] | most[63 - __builtin_clzll(set)];
+    tls->version = least[__builtin_ctzll(set)] | most[63 - __builtin_clzll(set)];
 }
 
-static err compile_authorities(struct es_cfg *cfg, struct compiler *c)
+static err compile_authorities(struct http_tls *tls, const struct http_tls_options *o,
+                               struct compiler *c)
 {
-    if (cfg->opt.cas.n == 0) return ERR_OK;
-    if (cfg->opt.cas.n > 1) {
+    if (o->cas.n == 0) return ERR_OK;
+    if (o->cas.n > 1) {
         compile_error(c, "ssl_certificate_authorities",
                       "one file; a PEM file may hold several certificates",
-                      "%u files of certificate authorities", cfg->opt.cas.n);
+                      "%u files of certificate authorities", o->cas.n);
         return ERR_CONFIG;
     }
-    cfg->ca_file = es_keep(c, cfg->opt.cas.at[0].text);
-    FILE *file = fopen(cfg->ca_file, "re");
+    tls->ca_file = keep(c, o->cas.at[0].text);
+    FILE *file = fopen(tls->ca_file, "re");
     if (file != NULL) {
         fclose(file);
         return ERR_OK;
     }
     compile_error(c, "ssl_certificate_authorities", "a PEM file", "`%s` cannot be read",
-                  cfg->ca_file);
+                  tls->ca_file);
     return ERR_CONFIG;
 }
 
-err es_compile_tls(struct es_cfg *cfg, struct compiler *c)
+err http_tls_compile(struct http_tls *tls, const struct http_tls_options *o, struct compiler *c)
 {
-    const struct es_options *o = &cfg->opt;
-    cfg->verify = o->verification == 0 && o->old_verification;
-    cfg->cert = es_keep(c, o->certificate);
-    cfg->key = es_keep(c, o->key);
-    cfg->keystore = es_keep(c, o->keystore);
-    cfg->keystore_password = es_keep(c, o->keystore_password);
-    cfg->truststore = es_keep(c, o->truststore);
-    cfg->truststore_password = es_keep(c, o->truststore_password);
-    compile_versions(cfg);
-    if ((cfg->cert == NULL) != (cfg->key == NULL)) {
-        compile_error(c, cfg->cert != NULL ? "ssl_certificate" : "ssl_key", NULL,
+    tls->verify = o->verification == 0;
+    tls->cert = keep(c, o->certificate);
+    tls->key = keep(c, o->key);
+    tls->keystore = keep(c, o->keystore);
+    tls->keystore_password = keep(c, o->keystore_password);
+    tls->truststore = keep(c, o->truststore);
+    tls->truststore_password = keep(c, o->truststore_password);
+    compile_versions(tls, o);
+    if ((tls->cert == NULL) != (tls->key == NULL)) {
+        compile_error(c, tls->cert != NULL ? "ssl_certificate" : "ssl_key", NULL,
                       "ssl_certificate and ssl_key go together");
         return ERR_CONFIG;
     }
-    if (cfg->cert != NULL && cfg->keystore != NULL) {
+    if (tls->cert != NULL && tls->keystore != NULL) {
         compile_error(c, "ssl_keystore_path", NULL,
                       "ssl_certificate and ssl_keystore_path exclude each other");
         return ERR_CONFIG;
@@ -141,25 +147,25 @@ err es_compile_tls(struct es_cfg *cfg, struct compiler *c)
         refuse_jks(c, "ssl_keystore_type", o->keystore_type, "ssl_keystore_path", o->keystore),
         refuse_jks(c, "ssl_truststore_type", o->truststore_type, "ssl_truststore_path",
                    o->truststore),
-        compile_fingerprint(cfg, c), compile_ciphers(cfg, c), compile_authorities(cfg, c)};
+        compile_fingerprint(tls, o, c), compile_ciphers(tls, o, c), compile_authorities(tls, o, c)};
     for (uint32_t i = 0; i < ARRAY_LEN(e); i++)
         if (e[i] != ERR_OK) return ERR_CONFIG;
     return ERR_OK;
 }
 
-/* ---- writer thread ------------------------------------------------------------------------ */
+/* ---- the handle's thread -------------------------------------------------------------------- */
 
 /* Certificates of a PKCS#12 file into the store of what is trusted. */
-static bool load_truststore(SSL_CTX *ctx, const struct es_cfg *cfg)
+static bool load_truststore(SSL_CTX *ctx, const struct http_tls *tls)
 {
-    FILE *file = fopen(cfg->truststore, "re");
+    FILE *file = fopen(tls->truststore, "re");
     if (file == NULL) return false;
     PKCS12 *p12 = d2i_PKCS12_fp(file, NULL);
     fclose(file);
     EVP_PKEY *key = NULL;
     X509 *own = NULL;
     STACK_OF(X509) *list = NULL;
-    const char *password = cfg->truststore_password != NULL ? cfg->truststore_password : "";
+    const char *password = tls->truststore_password != NULL ? tls->truststore_password : "";
     bool ok = p12 != NULL && PKCS12_parse(p12, password, &key, &own, &list) == 1;
     X509_STORE *store = SSL_CTX_get_cert_store(ctx);
     for (int i = 0; ok && i < sk_X509_num(list); i++)
@@ -177,7 +183,7 @@ static bool load_truststore(SSL_CTX *ctx, const struct es_cfg *cfg)
  * chain and the name against it as ever. */
 static int verify_fingerprint(X509_STORE_CTX *store, void *arg)
 {
-    const struct es_cfg *cfg = arg;
+    const struct http_tls *tls = arg;
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_untrusted(store);
     STACK_OF(X509) *trusted = sk_X509_new_null();
     for (int i = 0; i < sk_X509_num(chain); i++) {
@@ -185,7 +191,7 @@ static int verify_fingerprint(X509_STORE_CTX *store, void *arg)
         unsigned int n = 0;
         X509 *cert = sk_X509_value(chain, i);
         if (X509_digest(cert, EVP_sha256(), digest, &n) == 1 && n == 32 &&
-            memcmp(digest, cfg->fingerprint, 32) == 0)
+            memcmp(digest, tls->fingerprint, 32) == 0)
             sk_X509_push(trusted, cert);
     }
     if (sk_X509_num(trusted) > 0) {
@@ -200,38 +206,38 @@ static int verify_fingerprint(X509_STORE_CTX *store, void *arg)
 static CURLcode setup_ctx(CURL *easy, void *ctx, void *arg)
 {
     (void)easy;
-    const struct es_cfg *cfg = arg;
-    if (cfg->truststore != NULL && !load_truststore(ctx, cfg)) return CURLE_SSL_CACERT_BADFILE;
-    if (cfg->has_fingerprint)
-        SSL_CTX_set_cert_verify_callback(ctx, verify_fingerprint, (void *)(uintptr_t)cfg);
+    const struct http_tls *tls = arg;
+    if (tls->truststore != NULL && !load_truststore(ctx, tls)) return CURLE_SSL_CACERT_BADFILE;
+    if (tls->has_fingerprint)
+        SSL_CTX_set_cert_verify_callback(ctx, verify_fingerprint, (void *)(uintptr_t)tls);
     return CURLE_OK;
 }
 
-void es_tls_apply(const struct es_cfg *cfg, CURL *easy)
+void http_tls_apply(const struct http_tls *tls, CURL *easy)
 {
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, cfg->verify ? 1L : 0L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, cfg->verify ? 2L : 0L);
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, cfg->tls_version);
-    if (cfg->ca_file != NULL) {
-        curl_easy_setopt(easy, CURLOPT_CAINFO, cfg->ca_file);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->verify ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->verify ? 2L : 0L);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, tls->version);
+    if (tls->ca_file != NULL) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca_file);
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-    } else if (cfg->truststore != NULL) {
+    } else if (tls->truststore != NULL) {
         /* Only what the truststore holds. */
         curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     }
-    if (cfg->cert != NULL) {
-        curl_easy_setopt(easy, CURLOPT_SSLCERT, cfg->cert);
-        curl_easy_setopt(easy, CURLOPT_SSLKEY, cfg->key);
-    } else if (cfg->keystore != NULL) {
-        curl_easy_setopt(easy, CURLOPT_SSLCERT, cfg->keystore);
+    if (tls->cert != NULL) {
+        curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert);
+        curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key);
+    } else if (tls->keystore != NULL) {
+        curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->keystore);
         curl_easy_setopt(easy, CURLOPT_SSLCERTTYPE, "P12");
-        curl_easy_setopt(easy, CURLOPT_KEYPASSWD, cfg->keystore_password);
+        curl_easy_setopt(easy, CURLOPT_KEYPASSWD, tls->keystore_password);
     }
-    if (cfg->ciphers12 != NULL) curl_easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST, cfg->ciphers12);
-    if (cfg->ciphers13 != NULL) curl_easy_setopt(easy, CURLOPT_TLS13_CIPHERS, cfg->ciphers13);
-    if (cfg->has_fingerprint || cfg->truststore != NULL) {
+    if (tls->ciphers12 != NULL) curl_easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST, tls->ciphers12);
+    if (tls->ciphers13 != NULL) curl_easy_setopt(easy, CURLOPT_TLS13_CIPHERS, tls->ciphers13);
+    if (tls->has_fingerprint || tls->truststore != NULL) {
         curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, setup_ctx);
-        curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, cfg);
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, tls);
     }
 }
