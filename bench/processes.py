@@ -1,0 +1,199 @@
+"""The processes of a bench: the engine, the load, and who receives what the engine delivers."""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import measure
+import paths
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def wait_for(check, seconds, what):
+    until = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > until:
+            raise RuntimeError("timed out waiting for " + what)
+        time.sleep(0.01)
+
+
+def get_json(port, path, body=None):
+    request = urllib.request.Request("http://127.0.0.1:%d%s" % (port, path), data=body)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read())
+
+
+class Sink:
+    """The fake Elasticsearch."""
+
+    def __init__(self, args, capture=None):
+        command = [args.tools + "/sink", "--es", "0", "--answer", args.answer, "--pin", str(args.other_cpu)]
+        self.process = subprocess.Popen(command + (["--capture", capture] if capture else []),
+                                        stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline().split("=")[1])
+        self.process.stdout.readline()
+
+    def stats(self):
+        return get_json(self.port, "/_sink/stats")
+
+    def check(self, on):
+        """While it is on, every document is read and its number accounted for."""
+        get_json(self.port, "/_sink/loss", b"1" if on else b"0")
+
+    def hurry(self):
+        """From here on the counts of the requests' heads are enough."""
+        get_json(self.port, "/_sink/discard", b"1")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.communicate()
+
+
+class Lines:
+    """Reads what the engine writes to a file or a pipe, and counts it like a sink; on this process's processor."""
+
+    def __init__(self):
+        self.port, self.documents, self.first, self.last = 0, 0, None, None
+        self.numbers, self.checking, self.stopped, self.rest = [], False, False, b""
+        self.thread = None
+
+    def follow(self, fd):
+        self.thread = threading.Thread(target=self._read, args=(fd,), daemon=True)
+        self.thread.start()
+
+    def _read(self, fd):
+        while not self.stopped:
+            piece = os.read(fd, 1 << 20)
+            if not piece:
+                time.sleep(0.001)
+                continue
+            n = piece.count(b"\n")
+            if n and self.first is None:
+                self.first = time.monotonic()
+            if n:
+                self.last = time.monotonic()
+            if self.checking:
+                lines = (self.rest + piece).split(b"\n")
+                self.rest = lines.pop()
+                # The message and the original line both have the number.
+                self.numbers += [int(m.group(1)) for m in (re.search(rb"seq=(\d{12})", line) for line in lines) if m]
+            self.documents += n
+
+    def stats(self):
+        return {"documents": self.documents, "seconds": (self.last or 0) - (self.first or 0),
+                "unique": len(set(self.numbers)), "duplicates": len(self.numbers) - len(set(self.numbers))}
+
+    def check(self, on):
+        self.checking, self.rest = on, b""
+        if on:
+            self.numbers = []
+
+    def hurry(self):
+        pass
+
+    def stop(self):
+        self.stopped = True
+
+
+class Engine:
+    """spate with one of bench/pipelines on a port of its own."""
+
+    def __init__(self, args, config, receiver, workers=1, data=None, n_patterns=0):
+        self.dir = tempfile.mkdtemp(prefix="spate-bench-")
+        self.data = data or os.path.join(self.dir, "data")
+        self.port, self.api_port = free_port(), free_port()
+        self.out = os.path.join(self.dir, "out.json")
+        os.makedirs(self.data, exist_ok=True)
+        conf = os.path.join(self.dir, "pipeline.conf")
+        with open(os.path.join(HERE, "pipelines", config + ".conf")) as text, open(conf, "w") as out:
+            filled = paths.fill(text.read(), n_patterns)
+            out.write(filled)
+        cpus = str(args.cpu) if workers == 1 else "%d,%d" % (args.cpu, args.other_cpu)
+        command = ["taskset", "-c", cpus, args.bin, "-f", conf, "--path.data", self.data, "-w", str(workers),
+                   "--api.http.port", "%d-%d" % (self.api_port, self.api_port)] + args.engine_args
+        self.log = open(os.path.join(self.dir, "log"), "w+")
+        to_pipe, to_file = "stdout {" in filled, "${OUT_FILE}" in filled
+        self.listens = "${PORT}" in filled
+        if to_file:
+            open(self.out, "w").close()
+            self.out_fd = os.open(self.out, os.O_RDONLY)
+            receiver.follow(self.out_fd)
+        begin = time.monotonic()
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE if to_pipe else self.log, stderr=self.log,
+                                        env=dict(os.environ, PORT=str(self.port), ES_PORT=str(receiver.port if receiver else 0),
+                                                 OUT_FILE=self.out))
+        self.pid = self.process.pid
+        if to_pipe:
+            receiver.follow(self.process.stdout.fileno())
+        wait_for(self._up, 120, "spate to listen")
+        self.start_ms = (time.monotonic() - begin) * 1000
+
+    def _up(self):
+        if self.process.poll() is not None:
+            self.log.seek(0)
+            raise RuntimeError("spate ended with %d:\n%s" % (self.process.returncode, self.log.read()[-3000:]))
+        return measure.listens(self.port if self.listens else self.api_port)
+
+    def cleared(self):
+        """Between repetitions: an output file starts anew."""
+        if os.path.exists(self.out):
+            os.truncate(self.out, 0)
+            os.lseek(self.out_fd, 0, os.SEEK_SET)
+
+    def events(self):
+        """Events in and out so far, as the monitoring API counts them."""
+        return get_json(self.api_port, "/_node/stats")["events"]
+
+    def metrics(self):
+        """The Prometheus page's lines that speak of drops, {} when there is no such page."""
+        try:
+            with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.api_port, timeout=5) as answer:
+                lines = answer.read().decode().splitlines()
+        except (urllib.error.URLError, OSError):
+            return {}
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines
+                if line and line[0] != "#") if "drop" in name}
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def loadgen(args, port, options):
+    done = subprocess.run([args.tools + "/loadgen", "--to", "127.0.0.1:%d" % port, "--pin", str(args.other_cpu)] +
+                          options, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def settle(receiver, expected, udp):
+    """Waits until everything arrived, or until nothing more comes; returns the statistics."""
+    last, since, stats = -1, time.monotonic(), receiver.stats()
+    while stats["documents"] < expected or udp:
+        if stats["documents"] != last:
+            last, since = stats["documents"], time.monotonic()
+        if time.monotonic() - since > (1.5 if udp else 15) or stats["documents"] >= expected:
+            break
+        time.sleep(0.02)
+        stats = receiver.stats()
+    return stats
