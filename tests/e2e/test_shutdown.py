@@ -151,3 +151,11 @@ def test_systemd_is_told(spate):
         engine.process.send_signal(signal.SIGTERM)
         assert notify.recv(200) == b"STOPPING=1"
         engine.stop()
+
+
+def test_endless_generators_share_a_shard(spate):
+    """Two sources that never end, on one shard: both get their turns, and so does what stops them."""
+    engine = spate("""input { generator { message => "a" } generator { message => "b" } } output { null { } }""",
+                   args=["-w", "1"])
+    harness.wait_for(lambda: engine.events()["out"] > 100000, what="events of both")
+    engine.stop(30)
