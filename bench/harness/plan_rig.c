@@ -2,9 +2,8 @@
 #include "bench/harness/plan_rig.h"
 
 #include "engine/base/assert.h"
-#include "engine/registry.h"
 
-void plan_rig_init(struct plan_rig *rig, const char *config)
+void plan_rig_init(struct plan_rig *rig, const struct registry *registry, const char *config)
 {
     static struct heap heap, settings_heap;
     static struct diag diag;
@@ -15,7 +14,7 @@ void plan_rig_init(struct plan_rig *rig, const char *config)
     const struct source *source = source_new(&heap, SLICE("bench"), slice_from_cstr(config));
     err e = process_settings_finish(settings, &diag);
     if (e == ERR_OK) e = ast_parse(source, (struct ast_options){0}, &heap, &diag, ast);
-    if (e == ERR_OK) rig->plan = plan_compile(ast, &heap, &diag, &plugin_registry, settings, NULL);
+    if (e == ERR_OK) rig->plan = plan_compile(ast, &heap, &diag, registry, settings, NULL);
     if (rig->plan == NULL) diag_print_file(&diag, stderr);
     ASSERT(rig->plan != NULL);
     rig->state = plan_state_new(rig->plan, NULL, NULL);

@@ -6,6 +6,7 @@
 #ifndef BENCH_HARNESS_PLAN_RIG_H
 #define BENCH_HARNESS_PLAN_RIG_H
 #include "engine/plan/plan.h"
+#include "engine/plan/plugin.h"
 
 struct plan_rig {
     struct plan *plan;
@@ -14,7 +15,8 @@ struct plan_rig {
     struct batch batch;
 };
 
-void plan_rig_init(struct plan_rig *rig, const char *config);
+/* Plugins come from `registry`: linking all of them takes time. */
+void plan_rig_init(struct plan_rig *rig, const struct registry *registry, const char *config);
 void plan_rig_fini(struct plan_rig *rig);
 /* Runs the filters over the batch; the events stay. */
 void plan_rig_step(struct plan_rig *rig);

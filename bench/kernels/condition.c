@@ -10,6 +10,14 @@
 
 #define EVENTS 1024u
 
+extern const struct filter_ops filter_drop;
+static const struct input_ops *const no_inputs[] = {NULL};
+static const struct codec_ops *const no_codecs[] = {NULL};
+static const struct filter_ops *const filters[] = {&filter_drop, NULL};
+static const struct output_ops *const no_outputs[] = {NULL};
+static const char *const none[] = {NULL};
+static const struct registry only_drop = {no_inputs, no_codecs, filters, no_outputs, none};
+
 static void put(struct batch *b, struct event *ev, const char *name, struct value v)
 {
     map_append(&ev->data, &b->arena, key_make(&b->arena, slice_from_cstr(name)), v);
@@ -41,7 +49,7 @@ static void measure(const char *name, const char *condition)
     char config[400];
     if (!bench_wanted(name)) return;
     snprintf(config, sizeof(config), "filter { if %s { drop { } } }", condition);
-    plan_rig_init(&rig, config);
+    plan_rig_init(&rig, &only_drop, config);
     events_make(&rig.batch);
     bench_run(&(struct bench_case){.name = name, .body = step, .opaque = &rig, .events = EVENTS});
     plan_rig_fini(&rig);

@@ -8,6 +8,7 @@
 #include "bench/harness/harness.h"
 #include "bench/harness/plan_rig.h"
 #include "engine/base/assert.h"
+#include "engine/registry.h"
 
 #define EVENTS 1024u
 
@@ -46,7 +47,7 @@ static void measure(const char *name, const char *config, const char *format, ui
 {
     if (!bench_wanted(name)) return;
     struct looking l = {.format = format, .kinds = kinds};
-    plan_rig_init(&l.rig, config);
+    plan_rig_init(&l.rig, &plugin_registry, config);
     bench_run(&(struct bench_case){
         .name = name, .body = step, .prepare = events_make, .opaque = &l, .events = EVENTS});
     plan_rig_fini(&l.rig);
