@@ -175,7 +175,7 @@ def documents(args, start, load):
         try:
             engine = start(sink)
             try:
-                sent = loadgen(args, engine.port, load + ["--events", str(COMPARED), "--rate", "20000"])
+                sent = loadgen(args, engine.port, load + ["--events", str(COMPARED)])
                 settle(sink, sent["events"], False)
             finally:
                 engine.stop()
@@ -184,6 +184,7 @@ def documents(args, start, load):
         found = {}
         with open(capture, encoding="utf-8") as lines:
             for line in lines:
+                # Without a rate the same number is the same line in every run.
                 number = re.search(r"seq=(\d{12})", line)
                 if number:
                     found[int(number.group(1))] = comparable(json.loads(line)["doc"])
@@ -241,6 +242,8 @@ def run(args, results, note):
     """{"peers": {name: {path: result}}, "absent": {name: why}}; results of spate come from the same session."""
     found, absent = {}, {}
     for kind in PEERS:
+        if args.peer and kind.name not in args.peer:
+            continue
         peer = kind(args.peer_root)
         why = "not found" if peer.binary is None else peer.missing()
         if why:
@@ -256,7 +259,7 @@ def run(args, results, note):
             try:
                 found.setdefault(title, {})[name] = measure_peer(args, peer, name)
                 note(title, name, found[title][name], results[name])
-            except (RuntimeError, subprocess.CalledProcessError) as error:
+            except (RuntimeError, ValueError, subprocess.CalledProcessError) as error:
                 absent["%s, path %s" % (peer.name, name)] = "did not run: " + str(error).strip().splitlines()[-1]
     for name in OTHERS:
         absent[name] = "found, without configurations here" if shutil.which(name) else "not found"
