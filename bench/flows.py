@@ -7,7 +7,7 @@ import time
 
 import measure
 import paths
-from processes import Engine, Lines, Sink, loadgen, settle
+from processes import Engine, Lines, Load, Sink, loadgen, settle
 
 CHECKED = 200000
 
@@ -27,25 +27,30 @@ def verify(args, engine, receiver, options, udp):
     return "%d of %d, %d duplicates" % (stats["unique"], sent["events"], stats["duplicates"])
 
 
-def repetition(args, engine, receiver, options, udp=False, events=0):
+def repetition(args, engine, receiver, options, udp=False, events=0, hold=False):
+    amount = ["--events", str(events)] if events else ["--seconds", str(args.seconds)]
+    held = Load(args, engine.port, options + amount, True) if hold else None
     before = receiver.stats()
     drops, metrics = (measure.udp_drops(engine.port), engine.metrics()) if udp else (0, {})
     perf = measure.Perf(engine.pid)
     threads = measure.cpu_ns_by_thread(engine.pid)
     cpu, ticks, begin = measure.cpu_ns(engine.pid), measure.ticks_ns(engine.pid), time.monotonic()
-    sent = loadgen(args, engine.port, options + (["--events", str(events)] if events else ["--seconds", str(args.seconds)]))
-    stats = settle(receiver, before["documents"] + sent["events"], udp)
+    load = held or Load(args, engine.port, options + amount)
+    n = load.send()
+    stats = settle(receiver, before["documents"] + n, udp)
     # The receiver noted when the last document came; the wait after it is not the engine's.
     seconds = stats["seconds"] - before["seconds"] if before["documents"] else stats["seconds"]
     cpu, ticks = measure.cpu_ns(engine.pid) - cpu, measure.ticks_ns(engine.pid) - ticks
     counts = perf.stop()
+    by_thread = measure.cpu_ns_by_thread(engine.pid)
+    sent = load.finish()
     arrived = stats["documents"] - before["documents"]
     seconds = min(max(seconds, 1e-3), time.monotonic() - begin)
     result = {"sent": sent["events"], "arrived": arrived, "lost": sent["events"] - arrived,
               "events_per_second": arrived / seconds, "cpu_ns_per_event": max(cpu, ticks) / max(arrived, 1),
               "busy": max(cpu, ticks) / 1e9 / seconds, "bytes_per_line": sent["bytes_per_line"],
               "generator_ns_per_event": sent["cpu_ns_per_event"]}
-    for name, ns in measure.cpu_ns_by_thread(engine.pid).items():
+    for name, ns in by_thread.items():
         result["thread " + name] = (ns - threads.get(name, 0)) / max(arrived, 1)
     for name in ("cycles", "instructions"):
         if name in counts:
@@ -107,7 +112,7 @@ def measure_path(args, name):
             runs = []
             for _ in range(args.reps):
                 engine.cleared()
-                runs.append(repetition(args, engine, receiver, timed, path.udp, path.events))
+                runs.append(repetition(args, engine, receiver, timed, path.udp, path.events, path.hold))
             peak_kb = measure.memory_kb(engine.pid, "VmHWM")
         finally:
             engine.stop()

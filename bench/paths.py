@@ -13,6 +13,7 @@ class Path:
     patterns: int = 0    # of a grok, where the configuration says #PATTERNS#
     events: int = 0      # of a timed run, instead of seconds: where the output fills a disk
     needs_files: int = 0  # open files
+    hold: bool = False   # what opening and closing the connections takes is left out
 
 
 PATHS = {
@@ -23,7 +24,7 @@ PATHS = {
     "E": Path("NDJSON over TCP to bulk", "ndjson", ["--workload", "ndjson"]),
     "F": Path("as D, with conditionals, mutate, kv and a date of three formats", "chain", ["--workload", "apache"]),
     "G": Path("10,000 TCP connections, a short line a write, to bulk", "plain",
-              ["--workload", "short", "--connections", "10000", "--write-size", "0"], needs_files=10100),
+              ["--workload", "short", "--connections", "10000", "--write-size", "0"], needs_files=10100, hold=True),
     "H": Path("syslog RFC 3164 over TCP to a file", "file", ["--workload", "rfc3164"], receive="file", events=1000000),
     "H-stdout": Path("syslog RFC 3164 over TCP to a pipe", "stdout", ["--workload", "rfc3164"], receive="stdout"),
     "I": Path("as A, bulk requests compressed with gzip", "gzip", ["--workload", "rfc3164"]),

@@ -180,10 +180,43 @@ class Engine:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+class Load:
+    """A run of loadgen. With hold, the connections are open when it is made, and stay open until finish()."""
+
+    def __init__(self, args, port, options, hold=False):
+        self.hold = hold
+        self.process = subprocess.Popen([args.tools + "/loadgen", "--to", "127.0.0.1:%d" % port, "--pin",
+                                         str(args.other_cpu)] + options + (["--hold"] if hold else []),
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if hold:
+            self._told("connected")
+            time.sleep(0.5)  # until they are accepted
+
+    def _told(self, what):
+        name, _, value = self.process.stdout.readline().partition("=")
+        if name != what:
+            raise RuntimeError("loadgen ended instead of saying " + what)
+        return int(value)
+
+    def send(self):
+        """Returns how many lines went out, when all have."""
+        if self.hold:
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+            return self._told("sent")
+        return self.finish()["events"]
+
+    def finish(self):
+        if self.process.returncode is None:
+            out = self.process.communicate("\n" if self.hold else None)[0]
+            if self.process.returncode != 0:
+                raise subprocess.CalledProcessError(self.process.returncode, "loadgen")
+            self.summary = json.loads(out)
+        return self.summary
+
+
 def loadgen(args, port, options):
-    done = subprocess.run([args.tools + "/loadgen", "--to", "127.0.0.1:%d" % port, "--pin", str(args.other_cpu)] +
-                          options, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout)
+    return Load(args, port, options).finish()
 
 
 def settle(receiver, expected, udp):

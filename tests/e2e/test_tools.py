@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import struct
+import subprocess
 import tempfile
 import threading
 import time
@@ -216,6 +217,24 @@ def test_delays_are_those_of_the_way(sink):
         assert 0.95 * real < delay[name] < 1.05 * real + 100000, (name, real, delay)
     assert delay["p50_us"] <= delay["p90_us"] <= delay["p99_us"] <= delay["max_us"]
     assert ask(es.es, "POST", "/_sink/loss", b"1")[0] == 200 and "delay" not in es.stats()
+
+
+def test_loadgen_holds(sink):
+    """--hold: connections are open before the first line is sent, and stay open after the last until told."""
+    es = sink("--loss", es=None, tcp=0, capture=False)
+    run = subprocess.Popen([harness.tool_bin("loadgen"), "--to", "127.0.0.1:%d" % es.tcp, "--connections", "300",
+                            "--events", "3000", "--write-size", "0", "--workload", "short", "--hold"],
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert run.stdout.readline() == "connected=300\n"
+    harness.wait_for(lambda: es.stats()["connections_open"] == 300, what="connections")
+    assert es.stats()["lines"] == 0
+    run.stdin.write("\n")
+    run.stdin.flush()
+    assert run.stdout.readline() == "sent=3000\n"
+    harness.wait_for(lambda: es.stats()["unique"] == 3000, what="lines")
+    assert es.stats()["connections_open"] == 300
+    out = run.communicate("\n", timeout=20)[0]
+    assert json.loads(out)["drained"] and es.stats()["connections_open"] == 0
 
 
 def test_loadgen_octet_counting(sink):

@@ -23,6 +23,8 @@ static const char usage[] =
     "  --pipelining N        Lumberjack: windows sent before one is acknowledged (2)\n"
     "  --compression LEVEL   Lumberjack: zlib's level, 0: none (3)\n"
     "  --connections N       connections or UDP sockets (1)\n"
+    "  --hold                TCP: print connected=N and wait for a line on standard input before\n"
+    "                        sending, print sent=N and wait for one before closing\n"
     "  --events N            stop after N lines\n"
     "  --seconds S           stop after S seconds (5 when neither is given)\n"
     "  --rate N              lines a second over all connections (no limit)\n"
@@ -92,6 +94,7 @@ enum {
     OPT_PIPELINING,
     OPT_COMPRESSION,
     OPT_LATENCY,
+    OPT_HOLD,
     OPT_CONNECTIONS,
     OPT_EVENTS,
     OPT_SECONDS,
@@ -115,6 +118,7 @@ static const struct option long_options[] = {{"to", 1, NULL, OPT_TO},
                                              {"file", 1, NULL, OPT_FILE},
                                              {"octet-counted", 0, NULL, OPT_OCTET},
                                              {"lumberjack", 0, NULL, OPT_LUMBERJACK},
+                                             {"hold", 0, NULL, OPT_HOLD},
                                              {"window", 1, NULL, OPT_WINDOW},
                                              {"pipelining", 1, NULL, OPT_PIPELINING},
                                              {"compression", 1, NULL, OPT_COMPRESSION},
@@ -145,6 +149,7 @@ static void apply(int id, const char *arg, struct options *opt)
     case OPT_FILE: opt->workload = WORKLOAD_FILE, opt->file = arg; break;
     case OPT_OCTET: opt->octet_counted = true; break;
     case OPT_LUMBERJACK: opt->lumberjack = true; break;
+    case OPT_HOLD: opt->hold = true; break;
     case OPT_WINDOW: opt->window = (uint32_t)number(arg, 100000); break;
     case OPT_PIPELINING: opt->pipelining = (uint32_t)number(arg, 100); break;
     case OPT_COMPRESSION: opt->compression = (int)number(arg, 9); break;
@@ -182,6 +187,7 @@ static void check(const struct options *opt)
     if (opt->lumberjack &&
         (opt->udp || opt->octet_counted || opt->window == 0 || opt->pipelining == 0))
         fail("--lumberjack is a protocol of its own", NULL);
+    if (opt->hold && (opt->udp || opt->lumberjack)) fail("--hold is for lines over TCP", NULL);
     if (opt->lumberjack && opt->workload == WORKLOAD_FILE)
         fail("--lumberjack sends JSON: --workload beats or ndjson", NULL);
 }

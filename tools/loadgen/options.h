@@ -30,6 +30,7 @@ struct options {
     bool once;            /* replay a file once */
     bool marker;          /* put seq=NNNNNNNNNNNN in every line */
     bool latency;         /* and sent=NNNNNNNNNNNNNNNNNNN, the monotonic clock when it goes out */
+    bool hold;            /* TCP: wait for a line on stdin before sending and before closing */
     bool lumberjack;      /* windows of the Beats protocol; send_beats.c */
     uint32_t window;      /* Lumberjack: events that are acknowledged together */
     uint32_t pipelining;  /* windows of a connection that may wait for their acknowledgement */
