@@ -7,7 +7,7 @@ import time
 
 import measure
 import paths
-from processes import Engine, Lines, Load, Sink, loadgen, settle
+from processes import Engine, Kafka, Lines, Load, Sink, loadgen, settle
 
 CHECKED = 200000
 
@@ -21,6 +21,7 @@ def verify(args, engine, receiver, options, udp):
     sent = loadgen(args, engine.port, options + ["--events", str(CHECKED)] + (["--rate", "50000"] if udp else []))
     stats = settle(receiver, before["documents"] + sent["events"], udp)
     receiver.check(False)
+    stats = receiver.stats()
     receiver.hurry()
     if stats["unique"] == sent["events"] and stats["duplicates"] == 0:
         return "%d of %d, no duplicate" % (sent["events"], sent["events"])
@@ -99,7 +100,7 @@ def measure_path(args, name):
     with tempfile.TemporaryDirectory() as folder:
         options = options_of(path, folder)
         timed = path.timed or options
-        receiver = Sink(args) if path.receive == "es" else Lines()
+        receiver = Sink(args) if path.receive == "es" else Kafka() if path.receive == "kafka" else Lines()
         engine = Engine(args, path.config, receiver, n_patterns=path.patterns)
         try:
             checked = verify(args, engine, receiver, options, path.udp)

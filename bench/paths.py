@@ -9,7 +9,7 @@ class Path:
     load: list           # options of loadgen; @last@ and @none@ are files of replay_lines
     timed: list = None   # of the timed runs, where they differ
     udp: bool = False
-    receive: str = "es"  # es: the sink; file, stdout: what the engine writes is read and counted
+    receive: str = "es"  # es: the sink; file, stdout: what the engine writes is read and counted; kafka: a broker
     patterns: int = 0    # of a grok, where the configuration says #PATTERNS#
     events: int = 0      # of a timed run, instead of seconds: where the output fills a disk
     needs_files: int = 0  # open files
@@ -28,6 +28,7 @@ PATHS = {
     "H": Path("syslog RFC 3164 over TCP to a file", "file", ["--workload", "rfc3164"], receive="file", events=1000000),
     "H-stdout": Path("syslog RFC 3164 over TCP to a pipe", "stdout", ["--workload", "rfc3164"], receive="stdout"),
     "I": Path("as A, bulk requests compressed with gzip", "gzip", ["--workload", "rfc3164"]),
+    "K": Path("syslog RFC 3164 over TCP to a Kafka broker", "kafka", ["--workload", "rfc3164"], receive="kafka"),
     "L": Path("beats, windows of 2,000 events, compressed, to bulk", "beats", ["--lumberjack", "--connections", "4"],
               timed=["--lumberjack", "--connections", "4", "--no-marker"]),
     **{"grok%d-%s" % (n, kind): Path("%d grok patterns, %s" % (n, text), "grokmany", ["--file", "@%s@" % kind], patterns=n)

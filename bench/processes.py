@@ -1,4 +1,5 @@
 """The processes of a bench: the engine, the load, and who receives what the engine delivers."""
+import glob
 import json
 import os
 import re
@@ -110,6 +111,57 @@ class Lines:
         self.stopped = True
 
 
+class Unavailable(Exception):
+    """What a path needs is not on this machine."""
+
+
+class Kafka:
+    """A real broker; what the engine counts as delivered it has acknowledged, and what is checked is read back."""
+
+    TOOL = os.path.join(os.path.dirname(HERE), "tools/servers/kafka")
+
+    def __init__(self):
+        self.dir, self.engine, self.seen, self.first, self.last = tempfile.mkdtemp(prefix="spate-kafka-"), None, 0, None, 0
+        self.unique = self.duplicates = 0
+        started = self._tool("start")
+        if started.returncode == 77:
+            raise Unavailable(started.stdout.strip())
+        self.port = int(re.search(r"^port=(\d+)", started.stdout, re.M).group(1))
+        self._tool("topic", "--create", "--topic", "bench", "--partitions", "1")
+
+    def _tool(self, command, *args):
+        return subprocess.run([self.TOOL, command, self.dir, *args], stdout=subprocess.PIPE, text=True)
+
+    @staticmethod
+    def fetched():
+        cache = os.environ.get("SPATE_CACHE", os.path.expanduser("~/.cache/spate"))
+        return bool(glob.glob(os.path.join(cache, "kafka/*/complete")))
+
+    def follow_engine(self, engine):
+        self.engine = engine
+
+    def stats(self):
+        n, now = self.engine.events()["out"] if self.engine else 0, time.monotonic()
+        if n != self.seen:
+            self.first, self.last, self.seen = self.first or now, now, n
+        return {"documents": n, "seconds": self.last - (self.first or 0), "unique": self.unique, "duplicates": self.duplicates}
+
+    def check(self, on):
+        if on:
+            return
+        text = self._tool("consume", "bench", str(self.seen)).stdout
+        numbers = [re.search(r"seq=(\d{12})", line) for line in text.splitlines()]
+        numbers = [m.group(1) for m in numbers if m]
+        self.unique, self.duplicates = len(set(numbers)), len(numbers) - len(set(numbers))
+
+    def hurry(self):
+        pass
+
+    def stop(self):
+        self._tool("stop")
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
 class Engine:
     """spate with one of bench/pipelines on a port of its own."""
 
@@ -142,6 +194,8 @@ class Engine:
             receiver.follow(self.process.stdout.fileno())
         wait_for(self._up, 120, "spate to listen")
         self.start_ms = (time.monotonic() - begin) * 1000
+        if isinstance(receiver, Kafka):
+            receiver.follow_engine(self)
 
     def _up(self):
         if self.process.poll() is not None:
