@@ -9,7 +9,7 @@ def binaries(build, wanted):
     names = {os.path.basename(path)[6:]: path for path in found if "." not in os.path.basename(path)}
     names.pop("calibrate", None)
     unknown = [name for name in wanted if name not in names]
-    return unknown, [names[name] for name in (wanted or names)]
+    return unknown, [names[name] for name in (wanted or names) if name in names]
 
 
 def run(args, root):

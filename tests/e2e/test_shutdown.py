@@ -159,3 +159,13 @@ def test_endless_generators_share_a_shard(spate):
                    args=["-w", "1"])
     harness.wait_for(lambda: engine.events()["out"] > 100000, what="events of both")
     engine.stop(30)
+
+
+def test_single_inputs_are_spread_over_shards(spate):
+    """Inputs that run on one shard each do not all run on the first: both shards are at work."""
+    engine = spate("""input { generator { message => "a" } generator { message => "b" } } output { null { } }""",
+                   args=["-w", "2"])
+    harness.wait_for(lambda: engine.events()["out"] > 200000, what="events")
+    steps = [value for name, value in engine.metrics().items() if "spate_shard_steps_total" in str(name)]
+    assert len(steps) == 2 and min(steps) > max(steps) / 20, steps
+    engine.stop(30)
