@@ -56,6 +56,7 @@ def show_peer(title, name, theirs, ours):
     print("%s, path %s" % (title, name))
     print("   events/s               %s" % figure(theirs["events_per_second"]))
     print("   CPU ns/event           %s" % figure(theirs["cpu_ns_per_event"], "%.1f"))
+    print("   its core busy          %s" % figure(theirs["busy"], "%.2f"))
     print("   lost                   %d of %d" % (theirs["lost"], theirs["sent"]))
     print("   exactly once           %s" % theirs["verified"])
     print("   fields                 %s" % theirs["fields"])
@@ -113,8 +114,9 @@ the fake Elasticsearch share another. Everything goes over loopback sockets: `to
 memory, `tools/sink` answers every bulk request with one status for each document. While numbered lines are checked it
 reads every document; in the timed runs it drops bodies unread and counts by the requests' heads, so that the receiving
 side costs the sender's core as little as another machine would.
-Bulk requests are not compressed, except in path I. Path L sends windows that were compressed before. Each path first proves with numbered lines that every line arrives exactly once, then
-warms up for {warmup:g} s, then runs {reps} times for {seconds:g} s and until the last document has arrived.
+Bulk requests are not compressed, except in path I. Path L sends windows that were compressed before; path G leaves out
+what opening and closing its connections takes. Each path first proves with numbered lines that every line arrives exactly
+once, then warms up for {warmup:g} s, then runs {reps} times for {seconds:g} s and until the last document has arrived.
 
 Figures are the median, with the least and the greatest of the repetitions in brackets. *CPU ns/event* is the
 processor time of the engine (user and system, all threads) divided by the documents that arrived. It is the figure
@@ -147,12 +149,13 @@ def peers_text(results, others):
     rows = ["## Peers", "", "The same lines, the same processor alone, the same sink, in the same session; configurations of our own "
             "in `bench/peers`, tuned as the manuals advise. Each has to deliver every line once, with the fields that spate "
             "delivers. *Ratio* is spate's advantage in events/s, in brackets in processor time.", "",
-            "| peer | path | events/s | CPU ns/event | ratio | fields | exactly once | peak MB |", "|---|---|---|---|---|---|---|---|"]
+            "| peer | path | events/s | CPU ns/event | core busy | ratio | fields | exactly once | peak MB |",
+            "|---|---|---|---|---|---|---|---|---|"]
     for title, by_path in others["peers"].items():
         for name, theirs in by_path.items():
-            rows.append("| %s | %s | %s | %s | %.1f (%.1f) | %s | %s | %.0f |" % (
+            rows.append("| %s | %s | %s | %s | %.0f %% | %.1f (%.1f) | %s | %s | %.0f |" % (
                 title, name, figure(theirs["events_per_second"]), figure(theirs["cpu_ns_per_event"], "%.1f"),
-                1 / peers.ratio(theirs, results[name], "events_per_second"), peers.ratio(theirs, results[name], "cpu_ns_per_event"),
+                theirs["busy"]["median"] * 100, 1 / peers.ratio(theirs, results[name], "events_per_second"), peers.ratio(theirs, results[name], "cpu_ns_per_event"),
                 theirs["fields"], theirs["verified"], theirs["peak_rss_mb"]))
     rows += ["", "Not measured: " + "; ".join("%s (%s)" % one for one in others["absent"].items()) + ".", "", ""]
     return "\n".join(rows)
