@@ -1,21 +1,21 @@
-/*
- * csv.c - ns a field of reading CSV rows and of dissecting text.
- *
- * Prints one line a case: the best of several rounds over 4096 lines.
- */
-#include <stdio.h>
-
+/* csv.c - CSV rows read and text dissected, 4096 lines a round. */
+#include "bench/harness/harness.h"
 #include "engine/base/assert.h"
 #include "engine/base/buf.h"
-#include "engine/base/clock.h"
 #include "parsers/text/csv.h"
 #include "parsers/text/dissect.h"
 
 #define LINES 4096u
-#define ROUNDS 200
 
 static struct buf texts;
 static slice line_at[LINES];
+
+struct reading {
+    struct csv_format csv;
+    struct csv_row row;
+    struct page_pool pool;
+    struct arena arena;
+};
 
 /* Each # becomes a number. */
 static void lines_make(const char *format)
@@ -36,73 +36,78 @@ static void lines_make(const char *format)
         line_at[i] = slice_make(texts.data + begin[i], begin[i + 1] - begin[i]);
 }
 
-static void report(const char *name, int64_t best_ns, uint64_t fields, uint64_t sum)
+static void run(const char *name, uint64_t (*body)(void *), void (*prepare)(void *), void *opaque)
 {
-    printf("%-44s %7.1f ns/line %6.1f ns/field   (%llx)\n", name, (double)best_ns / LINES,
-           (double)best_ns / (double)fields, (unsigned long long)sum);
+    bench_run(&(struct bench_case){.name = name,
+                                   .body = body,
+                                   .prepare = prepare,
+                                   .opaque = opaque,
+                                   .events = LINES,
+                                   .bytes = texts.n});
+}
+
+static uint64_t read_rows(void *opaque)
+{
+    struct reading *r = opaque;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < LINES; i++) {
+        ASSERT(csv_row_read(&r->csv, line_at[i], &r->arena, &r->row) == CSV_ROW);
+        sum += r->row.at[r->row.n - 1].text.n;
+    }
+    return sum;
+}
+
+static void arena_clear(void *opaque)
+{
+    struct reading *r = opaque;
+    arena_reset(&r->arena);
 }
 
 static void bench_csv(const char *name, const char *format)
 {
-    struct csv_format csv;
-    struct csv_row row = {0};
-    struct page_pool pool;
-    struct arena arena;
-    int64_t best_ns = INT64_MAX;
-    uint64_t fields = 0, sum = 0;
-    err e = csv_format_init(&csv, SLICE(","), SLICE("\""));
+    struct reading r = {0};
+    err e = csv_format_init(&r.csv, SLICE(","), SLICE("\""));
     ASSERT(e == ERR_OK);
-    page_pool_init(&pool, SIZE_MAX);
-    arena_init(&arena, &pool);
+    page_pool_init(&r.pool, SIZE_MAX);
+    arena_init(&r.arena, &r.pool);
     lines_make(format);
-    for (int round = 0; round < ROUNDS; round++) {
-        int64_t begin_ns = clock_mono_ns();
-        fields = 0;
-        for (uint32_t i = 0; i < LINES; i++) {
-            ASSERT(csv_row_read(&csv, line_at[i], &arena, &row) == CSV_ROW);
-            fields += row.n;
-            sum += row.at[row.n - 1].text.n;
-        }
-        int64_t took_ns = clock_mono_ns() - begin_ns;
-        if (took_ns < best_ns) best_ns = took_ns;
-        arena_reset(&arena);
+    run(name, read_rows, arena_clear, &r);
+    csv_row_fini(&r.row);
+    arena_fini(&r.arena);
+    page_pool_fini(&r.pool);
+}
+
+static uint64_t dissect_all(void *opaque)
+{
+    const struct dissect *d = opaque;
+    slice value[DISSECT_FIELDS_MAX + 1];
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < LINES; i++) {
+        ASSERT(dissect_run(d, line_at[i], value));
+        sum += value[d->n - 1].n;
     }
-    report(name, best_ns, fields, sum);
-    csv_row_fini(&row);
-    arena_fini(&arena);
-    page_pool_fini(&pool);
+    return sum;
 }
 
 static void bench_dissect(const char *name, const char *mapping, const char *format)
 {
     struct dissect d;
-    slice value[DISSECT_FIELDS_MAX + 1];
-    int64_t best_ns = INT64_MAX;
-    uint64_t sum = 0;
     ASSERT(dissect_compile(&d, slice_from_cstr(mapping)) == NULL);
     lines_make(format);
-    for (int round = 0; round < ROUNDS; round++) {
-        int64_t begin_ns = clock_mono_ns();
-        for (uint32_t i = 0; i < LINES; i++) {
-            ASSERT(dissect_run(&d, line_at[i], value));
-            sum += value[d.n - 1].n;
-        }
-        int64_t took_ns = clock_mono_ns() - begin_ns;
-        if (took_ns < best_ns) best_ns = took_ns;
-    }
-    report(name, best_ns, (uint64_t)d.n * LINES, sum);
+    run(name, dissect_all, NULL, &d);
     dissect_fini(&d);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bench_begin(argc, argv, "csv");
     bench_csv("csv, 10 plain fields", "2024-03-05,web-#,GET,/index.html,200,#,eu-west,1.5,yes,end");
-    bench_csv("csv, quoted fields", "#,\"a, b\",\"say \"\"hi\"\" to\",\"plain\",#,\"end\"");
+    bench_csv("csv, 6 fields, quoted ones", "#,\"a, b\",\"say \"\"hi\"\" to\",\"plain\",#,\"end\"");
     bench_dissect("dissect, syslog", "<%{pri}>%{+ts} %{+ts} %{+ts} %{host} %{prog}[%{pid}]: %{msg}",
                   "<13>Mar 5 06:07:08 web-# app[#]: it works: yes");
     bench_dissect("dissect, combined log",
                   "%{ip} %{} %{user} [%{ts}] \"%{verb} %{path} %{proto}\" %{code} %{bytes}",
                   "10.0.0.1 - ann# [05/Mar/2024:06:07:08 +0000] \"GET /x?y=z HTTP/1.1\" 200 #");
     buf_fini(&texts);
-    return 0;
+    return bench_end();
 }

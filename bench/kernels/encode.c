@@ -1,27 +1,18 @@
 /*
- * encode.c - ns per event of the JSON encoder, over events as the syslog input makes them.
+ * encode.c - the JSON encoder over events as the syslog input makes them.
  *
  * 125 events of the ECS layout, about 700 bytes each, are written again and again into one buffer
- * that stays in the cache, with the variant of each level of the CPU. An argument is the number of
- * rounds; with it, and SPATE_CPU, instruction counts can be taken under callgrind.
+ * that stays in the cache, with the variant of each level of the CPU.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench/harness/harness.h"
 #include "engine/base/assert.h"
 #include "parsers/json/json_layout.h"
 #include "parsers/json/json_write.h"
 
 #define EVENTS 125u
-#define REPEATS 9
-
-static int64_t cpu_now_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 /* Keys are made once, as plugins do when they are compiled. */
 static struct key key_of(struct batch *b, const char *name)
@@ -77,66 +68,57 @@ static void add_event(struct batch *b, const struct value *log, uint32_t i)
     put(b, below(b, &ev->data, "service"), "type", value_string(SLICE("system")));
 }
 
-static void measure(struct batch *b, const struct sel *all, int rounds,
-                    struct json_layouts *layouts)
+struct encoding {
+    struct batch *b;
+    struct sel *all;
+    struct json_layouts *layouts; /* NULL: each event is walked */
+    struct buf out;
+};
+
+static uint64_t encode(void *opaque)
 {
-    struct buf out = {0};
+    struct encoding *e = opaque;
     struct time_iso_cache cache = {0};
-    double best = 1e9;
-    for (int r = 0; r < REPEATS; r++) {
-        int64_t begin = cpu_now_ns();
-        for (int i = 0; i < rounds; i++) {
-            out.n = 0;
-            for (uint32_t e = 0; e < all->n; e++) {
-                if (layouts == NULL)
-                    json_write_event(&out, &b->event[all->at[e]], &cache);
-                else
-                    json_write_laid_out(&out, &b->event[all->at[e]], &cache, layouts);
-            }
-        }
-        double ns = (double)(cpu_now_ns() - begin) / rounds / EVENTS;
-        if (ns < best) best = ns;
+    e->out.n = 0;
+    for (uint32_t i = 0; i < e->all->n; i++) {
+        const struct event *ev = &e->b->event[e->all->at[i]];
+        if (e->layouts == NULL)
+            json_write_event(&e->out, ev, &cache);
+        else
+            json_write_laid_out(&e->out, ev, &cache, e->layouts);
     }
-    printf("%-7s %-8s %7.1f ns/event, %zu bytes\n", cpu_level_name(cpu_level()),
-           layouts == NULL ? "walked" : "laid_out", best, out.n / EVENTS);
-    buf_fini(&out);
+    return e->out.n;
 }
 
 /* The lines of a web server's log, which have six quotes each, not always in the same places. */
-static void measure_escapes(int rounds)
+static char line[EVENTS][400];
+static uint32_t line_n[EVENTS];
+
+static void lines_make(void)
 {
-    static char line[EVENTS][400];
-    static uint32_t n[EVENTS];
-    struct buf out = {0};
-    double best = 1e9;
     for (uint32_t i = 0; i < EVENTS; i++)
-        n[i] =
+        line_n[i] =
             (uint32_t)snprintf(line[i], sizeof(line[i]),
                                "203.0.113.%u - - [21/Nov/2026:14:37:%02u +0000] \"GET /%.*s "
                                "HTTP/1.1\" 200 %u \"https://example.net/%.*s\" \"Mozilla/5.0 "
                                "(X11; Linux x86_64; rv:109.0) Gecko/20100101\"",
                                i, i % 60, (int)(i * 7 % 31), "images/apple-touch-icon-152x152.png",
                                i * 997, (int)(i * 11 % 17), "index.html?page=2");
-    for (int r = 0; r < REPEATS; r++) {
-        int64_t begin = cpu_now_ns();
-        for (int i = 0; i < rounds; i++) {
-            out.n = 0;
-            for (uint32_t k = 0; k < EVENTS; k++)
-                json_write_string(&out, slice_make(line[k], n[k]));
-        }
-        double ns = (double)(cpu_now_ns() - begin) / rounds / EVENTS;
-        if (ns < best) best = ns;
-    }
-    printf("%-7s %-8s %7.1f ns/string, %zu bytes\n", cpu_level_name(cpu_level()), "escaped", best,
-           out.n / EVENTS);
-    buf_fini(&out);
+}
+
+static uint64_t encode_lines(void *opaque)
+{
+    struct buf *out = opaque;
+    out->n = 0;
+    for (uint32_t i = 0; i < EVENTS; i++) json_write_string(out, slice_make(line[i], line_n[i]));
+    return out->n;
 }
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 4000;
     struct page_pool pool;
     struct batch b;
+    bench_begin(argc, argv, "encode");
     page_pool_init(&pool, SIZE_MAX);
     batch_init(&b, &pool);
     b.now_ns = 1763735855123456789;
@@ -151,13 +133,18 @@ int main(int argc, char **argv)
         add_event(&b, &shared, i);
         sel_add(&all, i);
     }
-    json_write_init(cpu_init());
-    struct json_layouts *layouts = json_layouts_new();
-    measure(&b, &all, rounds, NULL);
-    measure(&b, &all, rounds, layouts);
-    measure_escapes(rounds);
-    free(layouts);
+    struct encoding e = {.b = &b, .all = &all};
+    struct bench_case c = {.body = encode, .opaque = &e, .events = EVENTS, .simd = true};
+    c.bytes = encode(&e);
+    c.name = "each event walked", bench_run(&c);
+    e.layouts = json_layouts_new();
+    c.name = "known layouts", bench_run(&c);
+    lines_make();
+    c.body = encode_lines, c.opaque = &e.out, c.bytes = encode_lines(&e.out);
+    c.name = "a line with six quotes", bench_run(&c);
+    free(e.layouts);
+    buf_fini(&e.out);
     batch_fini(&b);
     page_pool_fini(&pool);
-    return 0;
+    return bench_end();
 }

@@ -1,90 +1,56 @@
 /*
- * lookup.c - ns an event in the filters that look things up: geoip and useragent, known and new.
- *
- * Prints one line a case: the best of several rounds over batches of 1024 events. What it takes to
- * make the events is measured without a filter and taken off. Run it from the source folder.
+ * lookup.c - the filters that look things up: geoip and useragent, known and new. Making the events
+ * is not measured. Run it from the source folder.
  */
 #include <stdio.h>
+#include <string.h>
 
+#include "bench/harness/harness.h"
+#include "bench/harness/plan_rig.h"
 #include "engine/base/assert.h"
-#include "engine/base/clock.h"
-#include "engine/base/cpu.h"
-#include "engine/plan/plan.h"
 #include "engine/registry.h"
-#include "parsers/init.h"
 
 #define EVENTS 1024u
-#define ROUNDS 300u
 
-struct fixture {
-    struct plan *plan;
-    struct plan_state *state;
-    struct page_pool pool;
-    struct batch batch;
+struct looking {
+    struct plan_rig rig;
+    const char *format; /* its # becomes a number below `kinds` */
+    uint32_t kinds, at;
 };
 
-static void setup(struct fixture *f, const char *config)
+static void events_make(void *opaque)
 {
-    static struct heap heap, settings_heap;
-    static struct diag diag;
-    *f = (struct fixture){0};
-    heap = settings_heap = (struct heap){0};
-    struct ast *ast = heap_alloc(&heap, sizeof(*ast));
-    struct process_settings *settings = process_settings_new(&settings_heap);
-    const struct source *source = source_new(&heap, SLICE("bench"), slice_from_cstr(config));
-    err e = process_settings_finish(settings, &diag);
-    if (e == ERR_OK) e = ast_parse(source, (struct ast_options){0}, &heap, &diag, ast);
-    if (e == ERR_OK) f->plan = plan_compile(ast, &heap, &diag, &plugin_registry, settings, NULL);
-    if (f->plan == NULL) diag_print_file(&diag, stderr);
-    ASSERT(f->plan != NULL);
-    f->state = plan_state_new(f->plan, NULL, NULL);
-    page_pool_init(&f->pool, SIZE_MAX);
-    batch_init(&f->batch, &f->pool);
-}
-
-static void teardown(struct fixture *f)
-{
-    batch_fini(&f->batch);
-    plan_state_free(f->state);
-    plan_free(f->plan);
-}
-
-/* One batch; the # of the text becomes a number below `kinds`. */
-static int64_t batch_run(struct fixture *f, const char *format, uint32_t kinds, uint32_t *at)
-{
-    struct arena *arena = &f->batch.arena;
-    struct key key = key_make(arena, SLICE("x"));
-    const char *mark = strchr(format, '#');
+    struct looking *l = opaque;
+    struct batch *b = &l->rig.batch;
+    const char *mark = strchr(l->format, '#');
     char text[512];
+    batch_reset(b);
+    struct key key = key_make(&b->arena, SLICE("x"));
     for (uint32_t i = 0; i < EVENTS; i++) {
-        struct event *ev = batch_add(&f->batch);
-        uint32_t number = (uint32_t)((*at)++ * 7919ull % kinds);
-        int n = snprintf(text, sizeof(text), "%.*s%u%s", (int)(mark - format), format, number,
+        struct event *ev = batch_add(b);
+        uint32_t number = (uint32_t)(l->at++ * 7919ull % l->kinds);
+        int n = snprintf(text, sizeof(text), "%.*s%u%s", (int)(mark - l->format), l->format, number,
                          mark + 1);
-        map_append(&ev->data, arena, key,
-                   value_string(arena_copy(arena, slice_make(text, (size_t)n))));
+        map_append(&ev->data, &b->arena, key,
+                   value_string(arena_copy(&b->arena, slice_make(text, (size_t)n))));
     }
-    struct plan_run run;
-    int64_t from_ns = clock_mono_ns();
-    plan_run_init(&run, f->state, &f->batch);
-    ASSERT(plan_step(&run) == STEP_DONE);
-    int64_t ns = clock_mono_ns() - from_ns;
-    batch_reset(&f->batch);
-    return ns;
 }
 
-static double bench(const char *config, const char *format, uint32_t kinds, double empty_ns)
+static uint64_t step(void *opaque)
 {
-    struct fixture f;
-    int64_t best_ns = INT64_MAX;
-    uint32_t at = 0;
-    setup(&f, config);
-    for (uint32_t i = 0; i < ROUNDS; i++) {
-        int64_t ns = batch_run(&f, format, kinds, &at);
-        if (ns < best_ns) best_ns = ns;
-    }
-    teardown(&f);
-    return (double)best_ns / EVENTS - empty_ns;
+    struct looking *l = opaque;
+    plan_rig_step(&l->rig);
+    return l->rig.batch.n;
+}
+
+static void measure(const char *name, const char *config, const char *format, uint32_t kinds)
+{
+    if (!bench_wanted(name)) return;
+    struct looking l = {.format = format, .kinds = kinds};
+    plan_rig_init(&l.rig, &plugin_registry, config);
+    bench_run(&(struct bench_case){
+        .name = name, .body = step, .prepare = events_make, .opaque = &l, .events = EVENTS});
+    plan_rig_fini(&l.rig);
 }
 
 #define CHROME                                                                                     \
@@ -95,10 +61,9 @@ static double bench(const char *config, const char *format, uint32_t kinds, doub
     "Chrome/#.0.6099.43 Mobile Safari/537.36"
 #define CITY "database => 'tests/spec/geoip/city.mmdb'"
 
-int main(void)
+int main(int argc, char **argv)
 {
-    parsers_init(cpu_init());
-    double none = bench("filter { }", "192.0.2.#", 100, 0);
+    bench_begin(argc, argv, "lookup");
     static const struct {
         const char *name, *config, *format;
         uint32_t kinds;
@@ -123,7 +88,6 @@ int main(void)
         {"useragent, new tool", "filter { useragent { source => 'x' } }", "curl/#.4.0", 1u << 30},
     };
     for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        printf("%-44s %9.1f ns\n", cases[i].name,
-               bench(cases[i].config, cases[i].format, cases[i].kinds, none));
-    return 0;
+        measure(cases[i].name, cases[i].config, cases[i].format, cases[i].kinds);
+    return bench_end();
 }

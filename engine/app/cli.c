@@ -13,6 +13,7 @@
 #include "engine/app/data_dir.h"
 #include "engine/app/flags.h"
 #include "engine/app/log_file.h"
+#include "engine/app/tuning.h"
 #include "engine/base/cpu.h"
 #include "engine/base/log.h"
 #include "engine/config/keystore.h"
@@ -172,6 +173,16 @@ static int with_settings(struct run *r)
     return code;
 }
 
+static int explain_tuning(const struct run *r)
+{
+    struct tuning tuning;
+    err e = tuning_make(&tuning, r->settings, r->diag);
+    diag_print_file(r->diag, stderr);
+    if (e != ERR_OK) return 1;
+    tuning_print(&tuning, r->settings, stdout);
+    return 0;
+}
+
 static int run_flags(struct run *r, err read)
 {
     int code = 1;
@@ -182,7 +193,7 @@ static int run_flags(struct run *r, err read)
         printf("spate %s\n", SPATE_VERSION);
         code = 0;
     } else if (read == ERR_OK && read_settings(r) == ERR_OK) {
-        code = with_settings(r);
+        code = r->flags->explain_tuning ? explain_tuning(r) : with_settings(r);
     } else {
         diag_print_file(r->diag, stderr);
     }

@@ -292,10 +292,10 @@ static void shut_down(struct control *c)
 
 static err start_shards(struct control *c)
 {
-    struct cpus cpus;
+    struct tuning tuning;
     struct diag diag = DIAG_INIT;
     char why[200];
-    err e = cpus_read(c->settings, &cpus, &diag);
+    err e = tuning_make(&tuning, c->settings, &diag);
     diag_print_file(&diag, stderr);
     diag_fini(&diag);
     if (e != ERR_OK) return e;
@@ -303,13 +303,7 @@ static err start_shards(struct control *c)
         log_error("runner", "%s", why);
         return ERR_SYSTEM;
     }
-    int64_t shards = process_settings_int(c->settings, "spate.shards");
-    if (cpus.n > 0 && !process_settings_given(c->settings, "spate.shards") &&
-        !process_settings_given(c->settings, "pipeline.workers"))
-        shards = cpus.n;
-    if (shards > ENGINE_SHARDS_MAX) shards = ENGINE_SHARDS_MAX;
-    return engine_start(&c->engine, (uint32_t)shards, &cpus,
-                        (size_t)process_settings_int(c->settings, "spate.memory_bytes"));
+    return engine_start(&c->engine, &tuning);
 }
 
 /* What is worth a line at every start. Not before the pipelines are known, because an output to

@@ -72,36 +72,24 @@ static err shard_start(struct engine_shard *es, uint32_t index)
     return ERR_SYSTEM;
 }
 
-/* Halves the receive buffers until they fit; both rings want powers of two. */
-static struct io_config buffers_for(size_t bytes)
+err engine_start(struct engine *engine, const struct tuning *t)
 {
-    struct io_config c = IO_CONFIG_DEFAULT;
-    while (c.datagram_buffers > 32 &&
-           ((size_t)c.datagram_buffers + c.stream_buffers) * IO_STREAM_BUFFER_BYTES > bytes)
-        c.datagram_buffers /= 2;
-    while (c.stream_buffers > 8 &&
-           ((size_t)c.datagram_buffers + c.stream_buffers) * IO_STREAM_BUFFER_BYTES > bytes)
-        c.stream_buffers /= 2;
-    return c;
-}
-
-err engine_start(struct engine *engine, uint32_t shards, const struct cpus *cpus,
-                 size_t memory_bytes)
-{
+    uint32_t shards = t->shards;
     ASSERT(shards > 0 && shards <= ENGINE_SHARDS_MAX);
     memset(engine, 0, sizeof(*engine));
     pthread_mutex_init(&engine->lock, NULL);
     pthread_mutex_init(&engine->view, NULL);
-    engine->memory_bytes = memory_bytes;
+    engine->memory_bytes = t->memory_bytes;
+    engine->lanes_bytes = t->lanes_bytes;
     engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     engine->shard = aligned_alloc(CACHE_LINE, shards * sizeof(*engine->shard));
     ASSERT(engine->shard != NULL && engine->event_fd >= 0);
     memset(engine->shard, 0, shards * sizeof(*engine->shard));
     for (uint32_t i = 0; i < shards; i++) {
         struct engine_shard *es = &engine->shard[i];
-        es->cpu = cpus->n == 0 ? -1 : cpus->at[i % cpus->n];
-        es->pool_bytes = memory_bytes / 2 / shards;
-        es->io_config = buffers_for(memory_bytes / 4 / shards);
+        es->cpu = t->cpus.n == 0 ? -1 : t->cpus.at[i % t->cpus.n];
+        es->pool_bytes = t->pool_bytes;
+        es->io_config = t->io_config;
         err e = shard_start(es, i);
         if (e != ERR_OK) {
             engine_stop(engine);
@@ -117,9 +105,7 @@ void engine_share_memory(struct engine *engine)
     uint64_t lanes = 0;
     for (uint32_t i = 0; i < engine->pipeline_n; i++)
         lanes += (uint64_t)engine->pipeline[i]->plan->output_n * engine->pipeline[i]->shard_n;
-    uint64_t each = engine->memory_bytes / 4 / (lanes == 0 ? 1 : lanes);
-    if (each > DELIVERY_BYTES_MAX) each = DELIVERY_BYTES_MAX;
-    if (each < DELIVERY_SEAL_BYTES) each = DELIVERY_SEAL_BYTES;
+    uint64_t each = tuning_lane_bytes(engine->lanes_bytes, lanes);
     for (uint32_t i = 0; i < engine->shard_n; i++)
         atomic_store_explicit(&engine->shard[i].shard.lane_bytes_max, each, memory_order_relaxed);
 }

@@ -9,8 +9,8 @@
 #define ENGINE_APP_ENGINE_H
 #include <pthread.h>
 
-#include "engine/app/cpus.h"
 #include "engine/app/pipeline.h"
+#include "engine/app/tuning.h"
 
 #define ENGINE_SHARDS_MAX 256u
 #define ENGINE_PIPELINES_MAX 256u
@@ -39,8 +39,8 @@ struct engine {
     uint32_t pipeline_n;
     struct pipeline *retired[ENGINE_RETIRED_MAX];
     uint32_t retired_n;
-    size_t memory_bytes;
-    struct event_totals past; /* of pipelines that are gone */
+    size_t memory_bytes, lanes_bytes; /* all of it; what outputs may hold of it */
+    struct event_totals past;         /* of pipelines that are gone */
     uint64_t reloads_ok, reloads_failed;
     pthread_mutex_t view, lock;
     int event_fd;          /* rung when an input has finished or a signal came */
@@ -48,8 +48,7 @@ struct engine {
 };
 
 /* Starts shard threads; ERR_SYSTEM after a log line. */
-err engine_start(struct engine *engine, uint32_t shards, const struct cpus *cpus,
-                 size_t memory_bytes) MUST_USE;
+err engine_start(struct engine *engine, const struct tuning *t) MUST_USE;
 void engine_stop(struct engine *engine); /* no pipeline may be left */
 
 /* Runs fn(arg) on the shard's thread between steps and waits for it. Control thread only. */

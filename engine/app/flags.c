@@ -9,6 +9,7 @@ enum flag_kind {
     FLAG_SET,      /* NAME=VALUE of any setting */
     FLAG_SETTINGS, /* --path.settings */
     FLAG_VERSION,
+    FLAG_EXPLAIN_TUNING,
     FLAG_HELP,
     FLAG_OLD_SWITCH /* a switch of older releases: works, with a warning */
 };
@@ -62,6 +63,8 @@ static const struct flag table[] = {
      NULL},
     {'i', "--interactive", FLAG_VALUE, "interactive", NULL, "interactive shell (not supported)"},
     {'S', "--setting", FLAG_SET, NULL, NULL, "NAME=VALUE: any setting"},
+    {0, "--explain-tuning", FLAG_EXPLAIN_TUNING, NULL, NULL,
+     "print how many shards, CPUs and buffers these settings give here, and why, and exit"},
     {'V', "--version", FLAG_VERSION, NULL, NULL, "print the version and exit"},
     {'h', "--help", FLAG_HELP, NULL, NULL, "print this and exit"},
     {0, "--verbose", FLAG_OLD_SWITCH, "log.level", "info", NULL},
@@ -147,6 +150,7 @@ static err take(const struct flag *f, const char *text, struct flags *flags, str
         return ERR_CONFIG;
     case FLAG_SETTINGS: flags->path_settings = text; return ERR_OK;
     case FLAG_VERSION: flags->version = true; return ERR_OK;
+    case FLAG_EXPLAIN_TUNING: flags->explain_tuning = true; return ERR_OK;
     case FLAG_HELP: flags->help = true; return ERR_OK;
     }
     PANIC("a flag of no kind");

@@ -18,7 +18,7 @@ struct flag_set { /* a setting and its text, in the order given */
 
 struct flags {
     const char *path_settings; /* NULL: not given */
-    bool version, help;
+    bool version, help, explain_tuning;
     struct flag_set set[FLAGS_MAX];
     uint32_t set_n;
 };

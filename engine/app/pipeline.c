@@ -167,7 +167,7 @@ void pipeline_input_close(struct pipeline *p, uint32_t i)
 
 static bool runs_here(const struct pipeline *p, uint32_t i, uint32_t at)
 {
-    return !(p->in[i].input.ops->flags & INPUT_SINGLE) || at == p->home;
+    return !(p->in[i].input.ops->flags & INPUT_SINGLE) || at == p->in[i].home;
 }
 
 struct input_task {
@@ -247,6 +247,14 @@ void pipeline_input_free(struct pipeline *p, uint32_t i)
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
+/* One shard each, in turn; pipelines begin at different ones. */
+static void spread_single_inputs(struct pipeline *p)
+{
+    uint32_t next = p->engine->pipeline_n;
+    for (uint32_t i = 0; i < p->plan->input_n; i++)
+        if (p->in[i].input.ops->flags & INPUT_SINGLE) p->in[i].home = next++ % p->shard_n;
+}
+
 struct pipeline *pipeline_new(struct engine *engine, struct plan *plan, struct wanted_set *set)
 {
     struct pipeline *p = calloc(1, sizeof(*p));
@@ -267,6 +275,7 @@ struct pipeline *pipeline_new(struct engine *engine, struct plan *plan, struct w
         ASSERT(p->on[i].input_state != NULL);
     }
     for (uint32_t i = 0; i < plan->input_n; i++) input_describe(p, i);
+    spread_single_inputs(p);
     p->started_ns = clock_mono_ns();
     uuid_make(p->ephemeral_id);
     return p;

@@ -22,6 +22,7 @@ struct pipeline_shard {
 
 struct pipeline_input {
     struct input input;
+    uint32_t home;     /* index in the pipeline's `on` of the shard that runs it, if INPUT_SINGLE */
     uint32_t finished; /* shards on which an INPUT_ENDS input is through; engine->lock */
     bool open;         /* `shared` is this pipeline's to close */
     bool stopped;
@@ -44,7 +45,6 @@ struct pipeline {
     uint32_t outputs_open;
     struct pipeline_shard *on; /* one per shard the pipeline runs on */
     uint32_t shard_n;
-    uint32_t home; /* index in `on` of the shard that runs INPUT_SINGLE inputs */
     struct pipeline_reloads reloads;
     int64_t started_ns;
     char ephemeral_id[40];

@@ -38,12 +38,13 @@ struct replacing {
 
 /* ---- what stays --------------------------------------------------------------------------- */
 
-static enum keep keep_of(const struct replacing *r, const struct plan_input *a,
-                         const struct plan_input *b)
+static enum keep keep_of(const struct replacing *r, uint32_t old_i, uint32_t new_i)
 {
+    const struct plan_input *a = &r->old->plan->input[old_i], *b = &r->new->plan->input[new_i];
     if (a->fingerprint != b->fingerprint || a->ops != b->ops) return KEEP_NOTHING;
     if (!(a->ops->flags & INPUT_SHARED_STAYS)) return KEEP_NOTHING;
-    if (r->old->shard_n != r->new->shard_n || r->old->home != r->new->home) return KEEP_NOTHING;
+    if (r->old->shard_n != r->new->shard_n) return KEEP_NOTHING;
+    if (r->old->in[old_i].home != r->new->in[new_i].home) return KEEP_NOTHING;
     return a->ops->moved != NULL ? KEEP_ALL : KEEP_SHARED;
 }
 
@@ -57,7 +58,7 @@ static void match_inputs(struct replacing *r)
     for (uint32_t i = 0; i < is->input_n; i++) {
         r->old_of[i] = NOT_SAME;
         for (uint32_t k = 0; k < was->input_n && r->old_of[i] == NOT_SAME; k++) {
-            enum keep keep = keep_of(r, &was->input[k], &is->input[i]);
+            enum keep keep = keep_of(r, k, i);
             if (keep == KEEP_NOTHING || r->keep_old[k] != KEEP_NOTHING) continue;
             r->old_of[i] = k;
             r->keep_new[i] = r->keep_old[k] = keep;

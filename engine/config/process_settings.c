@@ -2,14 +2,15 @@
 #define _GNU_SOURCE
 #include "engine/config/process_settings.h"
 
-#include <sched.h>
 #include <unistd.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/machine.h"
 #include "engine/config/process_yaml.h"
 #include "engine/config/units.h"
 
 #define SETTINGS_MAX 256u
+#define MEMORY_BYTES_MIN (64u << 20) /* of spate.memory_bytes */
 
 struct process_value {
     slice text; /* .p == NULL: not set */
@@ -275,12 +276,20 @@ static void set_computed(struct process_settings *s, const char *name, slice tex
     diag_fini(&diag);
 }
 
-static int cpus_n(void)
+/* Defaults that depend on where this runs: a worker for each CPU that affinity and control groups
+ * leave, and never more than half of the memory. */
+static void set_for_machine(struct process_settings *s)
 {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) == 0) return CPU_COUNT(&set);
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (int)n : 1;
+    struct machine m;
+    char text[32];
+    machine_read(&m, "");
+    snprintf(text, sizeof(text), "%u", m.cpus_usable);
+    set_computed(s, "pipeline.workers", slice_from_cstr(text));
+    uint64_t half = m.memory_bytes / 2;
+    if (half == 0 || half >= (uint64_t)process_settings_int(s, "spate.memory_bytes")) return;
+    if (half < MEMORY_BYTES_MIN) half = MEMORY_BYTES_MIN;
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)half);
+    set_computed(s, "spate.memory_bytes", slice_from_cstr(text));
 }
 
 static struct process_settings *settings_alloc(struct heap *heap)
@@ -301,8 +310,7 @@ struct process_settings *process_settings_new(struct heap *heap)
             set_computed(s, setting->name, slice_from_cstr(setting->default_text));
     }
     char text[256];
-    snprintf(text, sizeof(text), "%d", cpus_n());
-    set_computed(s, "pipeline.workers", slice_from_cstr(text));
+    set_for_machine(s);
     if (gethostname(text, sizeof(text)) != 0) text[0] = '\0';
     text[sizeof(text) - 1] = '\0';
     set_computed(s, "node.name", slice_from_cstr(text[0] == '\0' ? "localhost" : text));

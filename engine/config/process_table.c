@@ -55,7 +55,8 @@ const struct process_setting process_setting_table[] = {
 
     {"pipeline.id", PROCESS_STRING, "main", P, NULL, 0, 0, "Name of the pipeline."},
     {"pipeline.workers", PROCESS_INT, NULL, P, NULL, POSITIVE,
-     "Threads that filter and encode; by default one per CPU."},
+     "Threads that filter and encode; by default one for each CPU that affinity and control "
+     "groups allow."},
     {"pipeline.batch.size", PROCESS_INT, "125", P, NULL, POSITIVE,
      "Events a worker collects before filtering."},
     {"pipeline.batch.delay", PROCESS_MS, "50", P | JVM, NULL, 0, 0,
@@ -174,11 +175,12 @@ const struct process_setting process_setting_table[] = {
     {"otel.resource.attributes", PROCESS_STRING, NULL, NOT | OPT, NULL, 0, 0, "OTLP metrics."},
 
     {"spate.memory_bytes", PROCESS_BYTES, "1gb", 0, NULL, 64 << 20, INT64_MAX,
-     "Memory for batches, receive buffers and requests."},
+     "Memory for batches, receive buffers and requests; by default no more than half of what "
+     "the machine or its control group has."},
     {"spate.shards", PROCESS_INT, NULL, 0, NULL, 1, 1024,
      "Event loops, one thread each; by default pipeline.workers."},
     {"spate.cpu_affinity", PROCESS_LIST, NULL, OPT, NULL, 0, 0,
-     "CPUs to pin the shards to, e.g. [0, 1, 4-7]."},
+     "CPUs to pin the shards to, e.g. [0, 1, 4-7]; auto leaves one of four to the outputs."},
     {"shutdown.timeout", PROCESS_TIME, "30s", 0, NULL, 0, 0,
      "How long a shutdown waits for outputs; then sources are told to send again."},
     {0},

@@ -111,6 +111,14 @@ static void describe(struct feed *feed, struct batch *b, uint32_t from)
     }
 }
 
+/* In the shard's next round: a timer that is due now would fire in this one, and two generators
+ * that make room for each other would never let it end. */
+static void next_turn(struct generator_state *s)
+{
+    struct shard *shard = s->feed.worker->shard;
+    timer_set(&shard->timers, &s->timer, shard->now_mono_ns + 1);
+}
+
 static void burst(struct generator_state *s)
 {
     const struct generator_cfg *cfg = s->cfg;
@@ -133,7 +141,7 @@ static void burst(struct generator_state *s)
             s->sequence++;
         }
     }
-    timer_set(&s->feed.worker->shard->timers, &s->timer, s->feed.worker->shard->now_mono_ns);
+    next_turn(s);
 }
 
 static void turn(struct timer *timer, int64_t now_ns)
@@ -147,7 +155,7 @@ static void resume(struct intake *intake)
     struct generator_state *s =
         (struct generator_state *)((char *)intake - offsetof(struct generator_state, intake));
     if (s->stopped || timer_is_set(&s->timer)) return;
-    timer_set(&s->feed.worker->shard->timers, &s->timer, s->feed.worker->shard->now_mono_ns);
+    next_turn(s);
 }
 
 static err start(void *state, void *shared, const void *cfg, struct worker *worker,

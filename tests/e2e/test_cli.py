@@ -47,6 +47,43 @@ def test_what_is_refused(args, says, tmp_path):
     assert says in out + err, out + err
 
 
+def explained(*args, before=()):
+    """--explain-tuning as {name: text}."""
+    done = subprocess.run([*before, harness.spate_bin(), "--explain-tuning", *args], stdout=subprocess.PIPE, timeout=60)
+    assert done.returncode == 0
+    return {line[:17].strip(): line[17:] for line in done.stdout.decode().splitlines()}
+
+
+def test_explain_tuning(tmp_path):
+    """What is decided from the machine and the settings, and why; nothing is started or made."""
+    cpus = sorted(os.sched_getaffinity(0))
+    told = explained("--path.data", str(tmp_path / "data"))
+    assert "%d allowed by affinity" % len(cpus) in told["CPUs"]
+    assert told["shards"].split(":")[0] == told["CPUs"].split()[0]
+    assert told["pinning"].startswith("none:") and "spate.cpu_affinity is not set" in told["pinning"]
+    assert "half of the memory" in told["batches"] and "datagrams" in told["receive buffers"]
+    assert list(told) == ["CPUs", "shards", "pinning", "memory", "batches", "receive buffers", "requests", "vectors",
+                          "open files", "io_uring"]
+    assert os.listdir(tmp_path) == []
+    # An affinity from outside counts.
+    told = explained(before=["taskset", "-c", str(cpus[-1])])
+    assert told["CPUs"].startswith("1 usable") and told["shards"].startswith("1: one for each CPU that the process may use")
+    # And so do the settings.
+    told = explained("-w", "3", "-S", "spate.memory_bytes=96mb")
+    assert told["shards"] == "3: pipeline.workers"
+    assert told["memory"].startswith("96 MB: spate.memory_bytes;") and told["batches"].startswith("16 MB a shard")
+    told = explained("-S", "spate.cpu_affinity=[%d]" % cpus[0])
+    assert told["shards"].startswith("1: one for each CPU of spate.cpu_affinity")
+    assert told["pinning"].startswith("shard 0 to CPU %d: spate.cpu_affinity" % cpus[0])
+    told = explained("-S", "spate.cpu_affinity=auto", before=["taskset", "-c", str(cpus[0])])
+    assert told["pinning"] == "none: with less than four CPUs none can be left to the writers of outputs"
+
+
+def test_explain_tuning_refuses(tmp_path):
+    code, out, err = run("--explain-tuning", "-S", "spate.cpu_affinity=[9999]", cwd=tmp_path)
+    assert (code, out) == (1, "") and "9999" in err
+
+
 def test_test_and_exit(tmp_path):
     """-t compiles everything, runs nothing and makes no folder."""
     code, out, _ = run("-t", "-e", GOOD, cwd=tmp_path)

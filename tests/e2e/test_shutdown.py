@@ -151,3 +151,21 @@ def test_systemd_is_told(spate):
         engine.process.send_signal(signal.SIGTERM)
         assert notify.recv(200) == b"STOPPING=1"
         engine.stop()
+
+
+def test_endless_generators_share_a_shard(spate):
+    """Two sources that never end, on one shard: both get their turns, and so does what stops them."""
+    engine = spate("""input { generator { message => "a" } generator { message => "b" } } output { null { } }""",
+                   args=["-w", "1"])
+    harness.wait_for(lambda: engine.events()["out"] > 100000, what="events of both")
+    engine.stop(30)
+
+
+def test_single_inputs_are_spread_over_shards(spate):
+    """Inputs that run on one shard each do not all run on the first: both shards are at work."""
+    engine = spate("""input { generator { message => "a" } generator { message => "b" } } output { null { } }""",
+                   args=["-w", "2"])
+    harness.wait_for(lambda: engine.events()["out"] > 200000, what="events")
+    steps = [value for name, value in engine.metrics().items() if "spate_shard_steps_total" in str(name)]
+    assert len(steps) == 2 and min(steps) > max(steps) / 20, steps
+    engine.stop(30)

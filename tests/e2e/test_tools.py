@@ -4,8 +4,12 @@ import http.client
 import json
 import os
 import socket
+import struct
+import subprocess
 import tempfile
+import threading
 import time
+import zlib
 
 import pytest
 
@@ -124,7 +128,7 @@ def test_sink_asks_for_a_password(sink):
     assert harness.http(es.es, "/", "GET", user="u:pass word")[0] == 200
 
 
-@pytest.mark.parametrize("workload", ["rfc3164", "rfc5424", "apache", "ndjson", "short"])
+@pytest.mark.parametrize("workload", ["rfc3164", "rfc5424", "apache", "ndjson", "short", "beats"])
 @pytest.mark.parametrize("options", [[], ["--connections", 20, "--write-size", 0], ["--connections", 3, "--rate", 100000]])
 def test_loadgen_sends_what_it_says(sink, workload, options):
     """Every numbered line once, over one and many connections, in large and single-line writes."""
@@ -146,6 +150,91 @@ def test_loadgen_seed_decides_the_lines(sink):
             del line["@timestamp"]
         texts.append(lines)
     assert texts[0] == texts[1] != texts[2]
+
+
+def lumberjack_server(listener, windows, events):
+    """Takes windows of version 2 from one connection and acknowledges each when its last event is there."""
+    link, _ = listener.accept()
+    stream = link.makefile("rb")
+    expected = 0
+    while head := stream.read(2):
+        assert head[:1] == b"2"
+        value = int.from_bytes(stream.read(4), "big")
+        if head == b"2W":
+            windows.append(value)
+            expected = value
+            continue
+        assert head == b"2C"
+        frames, at, seq = zlib.decompress(stream.read(value)), 0, 0
+        while at < len(frames):
+            assert frames[at:at + 2] == b"2J"
+            seq, size = struct.unpack(">II", frames[at + 2:at + 10])
+            events.append(json.loads(frames[at + 10:at + 10 + size]))
+            at += 10 + size
+        assert seq == expected
+        link.sendall(b"2A" + struct.pack(">I", max(seq // 2, 1)))  # still at it
+        link.sendall(b"2A" + struct.pack(">I", seq))
+    link.close()
+
+
+@pytest.mark.parametrize("options", [[], ["--no-marker"], ["--pipelining", 1, "--window", 10]])
+def test_loadgen_speaks_lumberjack(options):
+    """Windows of the size asked for, a last one that is smaller, every event JSON and numbered once."""
+    windows, events = [], []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=lumberjack_server, args=(listener, windows, events))
+        server.start()
+        sent = harness.loadgen(listener.getsockname()[1], "--lumberjack", "--window", 100, "--events", 1030, *options)
+        server.join(20)
+    size = 10 if "--window" in options else 100
+    assert windows == [size] * (1030 // size) + ([30] if size == 100 else [])
+    assert sent["events"] == len(events) == 1030 and sent["drained"]
+    assert all(one["@metadata"]["beat"] == "filebeat" for one in events)
+    if not options:
+        assert [int(one["message"].split("seq=")[1]) for one in events] == list(range(1030))
+
+
+def test_delays_are_those_of_the_way(sink):
+    """sent= in the lines is the time of sending: the sink's percentiles are the time it was under way."""
+    es = sink("--loss")
+    with tempfile.TemporaryDirectory() as folder:
+        lines = os.path.join(folder, "lines")
+        listener = socket.create_server(("127.0.0.1", 0))
+        reader = threading.Thread(target=lambda: open(lines, "wb").write(listener.accept()[0].makefile("rb").read()))
+        reader.start()
+        harness.loadgen(listener.getsockname()[1], "--workload", "short", "--latency", "--events", 400, "--rate", 1000)
+        reader.join(20)
+        with open(lines) as text:
+            sent = [int(line.split("sent=")[1]) for line in text]
+    assert sent == sorted(sent) and 0.3e9 < sent[-1] - sent[0] < 3e9
+    begin = time.monotonic_ns()
+    body = "".join('{"create":{}}\n{"message":"seq=%012d sent=%019d"}\n' % (i, at) for i, at in enumerate(sent))
+    assert ask(es.es, "POST", "/_bulk", body.encode())[0] == 200
+    delay = es.stats()["delay"]
+    assert delay["n"] == 400
+    for name, share in (("p50_us", 0.5), ("p99_us", 0.99)):
+        real = (begin - sent[int(400 * (1 - share)) - 1]) / 1000
+        assert 0.95 * real < delay[name] < 1.05 * real + 100000, (name, real, delay)
+    assert delay["p50_us"] <= delay["p90_us"] <= delay["p99_us"] <= delay["max_us"]
+    assert ask(es.es, "POST", "/_sink/loss", b"1")[0] == 200 and "delay" not in es.stats()
+
+
+def test_loadgen_holds(sink):
+    """--hold: connections are open before the first line is sent, and stay open after the last until told."""
+    es = sink("--loss", es=None, tcp=0, capture=False)
+    run = subprocess.Popen([harness.tool_bin("loadgen"), "--to", "127.0.0.1:%d" % es.tcp, "--connections", "300",
+                            "--events", "3000", "--write-size", "0", "--workload", "short", "--hold"],
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert run.stdout.readline() == "connected=300\n"
+    harness.wait_for(lambda: es.stats()["connections_open"] == 300, what="connections")
+    assert es.stats()["lines"] == 0
+    run.stdin.write("\n")
+    run.stdin.flush()
+    assert run.stdout.readline() == "sent=3000\n"
+    harness.wait_for(lambda: es.stats()["unique"] == 3000, what="lines")
+    assert es.stats()["connections_open"] == 300
+    out = run.communicate("\n", timeout=20)[0]
+    assert json.loads(out)["drained"] and es.stats()["connections_open"] == 0
 
 
 def test_loadgen_octet_counting(sink):

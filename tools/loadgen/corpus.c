@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/clock.h"
 #include "tools/loadgen/workload.h"
 
 /* "0000" to "9999", so that twelve digits are three stores. */
@@ -27,6 +28,11 @@ static void number_write(uint64_t number, char *out)
     memcpy(out, four_digits[number / 100000000 % 10000], 4);
     memcpy(out + 4, four_digits[number / 10000 % 10000], 4);
     memcpy(out + 8, four_digits[number % 10000], 4);
+}
+
+static void time_write(int64_t ns, char *out)
+{
+    for (uint32_t i = SENT_DIGITS; i-- > 0; ns /= 10) out[i] = (char)('0' + ns % 10);
 }
 
 /* Pads with dots, or cuts, but never into the marker: it is moved to the front of what is cut. */
@@ -53,6 +59,7 @@ static void line_add(struct corpus *c, const struct options *opt, struct buf *li
     buf_add_cstr(&c->text, prefix);
     to->number_at =
         marks->number_at == SIZE_MAX ? CORPUS_NONE : (uint32_t)(c->text.n + marks->number_at);
+    to->sent_at = marks->sent_at == SIZE_MAX ? CORPUS_NONE : (uint32_t)(c->text.n + marks->sent_at);
     to->stamp_at =
         marks->stamp_at == SIZE_MAX ? CORPUS_NONE : (uint32_t)(c->text.n + marks->stamp_at);
     buf_add(&c->text, line->data, line->n);
@@ -64,11 +71,12 @@ static void lines_make(struct corpus *c, const struct options *opt)
 {
     struct buf line = {0};
     struct prng random;
+    uint32_t wanted = (opt->marker ? MARK_NUMBER : 0) | (opt->latency ? MARK_SENT : 0);
     prng_seed(&random, opt->seed);
     for (uint32_t i = 0; i < opt->corpus_lines; i++) {
         struct workload_line marks;
         line.n = 0;
-        workload_line(opt->workload, &random, opt->marker, &line, &marks);
+        workload_line(opt->workload, &random, wanted, &line, &marks);
         line_add(c, opt, &line, &marks);
     }
     buf_fini(&line);
@@ -85,7 +93,7 @@ static void lines_read(struct corpus *c, const struct options *opt)
         exit(1);
     }
     while (c->lines_n < opt->corpus_lines && (n = getline(&text, &cap, file)) > 0) {
-        struct workload_line marks = {SIZE_MAX, SIZE_MAX};
+        struct workload_line marks = {SIZE_MAX, SIZE_MAX, SIZE_MAX};
         struct buf line = {0};
         if (text[n - 1] == '\n') n--;
         buf_add(&line, text, (size_t)n);
@@ -128,7 +136,7 @@ void corpus_init(struct corpus *c, const struct options *opt)
         lines_make(c, opt);
         c->stamp_format = workload_stamp_format(opt->workload);
     }
-    runs_cut(c, opt->udp ? 0 : opt->write_bytes, opt->gso);
+    runs_cut(c, opt->udp ? 0 : opt->write_bytes, opt->lumberjack ? opt->window : opt->gso);
     ASSERT(c->runs_n > 0);
 }
 
@@ -167,9 +175,11 @@ struct corpus_run corpus_take(struct corpus *c, uint64_t first, int64_t now_sec,
     if (c->stamp_format != NULL && run->stamp_sec != now_sec) run_stamp(c, run, now_sec);
     part = *run;
     while (part.n > n_max) part.bytes -= c->lines[part.line + --part.n].bytes;
+    int64_t sent_ns = c->lines[part.line].sent_at == CORPUS_NONE ? 0 : clock_mono_ns();
     for (uint32_t i = 0; i < part.n; i++) {
-        uint32_t at = c->lines[part.line + i].number_at;
-        if (at != CORPUS_NONE) number_write(first + i, c->text.data + at);
+        const struct corpus_line *line = &c->lines[part.line + i];
+        if (line->number_at != CORPUS_NONE) number_write(first + i, c->text.data + line->number_at);
+        if (line->sent_at != CORPUS_NONE) time_write(sent_ns, c->text.data + line->sent_at);
     }
     return part;
 }

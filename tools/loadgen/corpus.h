@@ -12,10 +12,12 @@
 
 #define CORPUS_NONE UINT32_MAX
 #define MARKER_DIGITS 12
+#define SENT_DIGITS 19
 
 struct corpus_line {
     uint32_t at, bytes; /* with framing */
     uint32_t number_at; /* of the marker's digits, or CORPUS_NONE */
+    uint32_t sent_at;   /* of the digits of the time of sending, or CORPUS_NONE */
     uint32_t stamp_at;  /* of the second-resolution time stamp, or CORPUS_NONE */
 };
 

@@ -38,8 +38,11 @@ static void report(const struct options *opt, const struct corpus *c, const stru
     printf(
         "{\"workload\":\"%s\",\"transport\":\"%s\",\"connections\":%u,\"events\":%lu,\"bytes\":%lu,"
         "\"writes\":%lu,\"first\":%lu,\"refused\":%lu,\"lost_connections\":%u,",
-        opt->workload_name, opt->udp ? "udp" : "tcp", opt->connections, r->events, r->bytes,
-        r->writes, opt->first, r->refused, r->lost);
+        opt->workload_name,
+        opt->lumberjack ? "beats"
+        : opt->udp      ? "udp"
+                        : "tcp",
+        opt->connections, r->events, r->bytes, r->writes, opt->first, r->refused, r->lost);
     printf("\"seconds\":%.6f,\"drained_seconds\":%.6f,\"drained\":%s,\"events_per_second\":%.0f,"
            "\"cpu_ns_per_event\":%.2f,\"bytes_per_line\":%.1f}\n",
            seconds, (double)(r->drained_ns - r->started_ns) / 1e9, r->drained ? "true" : "false",
@@ -59,7 +62,10 @@ int main(int argc, char **argv)
     signal(SIGTERM, stop);
     corpus_init(&corpus, &opt);
     if (opt.once) opt.events_max = corpus.lines_n;
-    e = opt.udp ? send_udp(&corpus, &opt, &result) : send_tcp(&corpus, &opt, &result);
+    if (opt.lumberjack)
+        e = send_beats(&corpus, &opt, &result);
+    else
+        e = opt.udp ? send_udp(&corpus, &opt, &result) : send_tcp(&corpus, &opt, &result);
     if (e != ERR_OK) {
         fprintf(stderr, "loadgen: %s\n", strerror(errno));
         return 1;

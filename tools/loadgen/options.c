@@ -9,16 +9,22 @@
 
 #include "engine/base/assert.h"
 
-static const char *const workload_names[] = {"rfc3164", "rfc5424", "apache",
-                                             "ndjson",  "short",   "file"};
+static const char *const workload_names[] = {"rfc3164", "rfc5424", "apache", "ndjson",
+                                             "short",   "beats",   "file"};
 
 static const char usage[] =
     "usage: loadgen --to HOST:PORT [options]\n"
     "  --udp                 datagrams instead of a TCP stream\n"
-    "  --workload NAME       rfc3164 (default), rfc5424, apache, ndjson, short\n"
+    "  --workload NAME       rfc3164 (default), rfc5424, apache, ndjson, short, beats\n"
     "  --file PATH           replay this file's lines, once unless told otherwise\n"
     "  --octet-counted       RFC 6587 octet counting instead of newlines (TCP)\n"
+    "  --lumberjack          the Beats protocol, version 2 (workload beats unless told otherwise)\n"
+    "  --window N            Lumberjack: events of a window (2000)\n"
+    "  --pipelining N        Lumberjack: windows sent before one is acknowledged (2)\n"
+    "  --compression LEVEL   Lumberjack: zlib's level, 0: none (3)\n"
     "  --connections N       connections or UDP sockets (1)\n"
+    "  --hold                TCP: print connected=N and wait for a line on standard input before\n"
+    "                        sending, print sent=N and wait for one before closing\n"
     "  --events N            stop after N lines\n"
     "  --seconds S           stop after S seconds (5 when neither is given)\n"
     "  --rate N              lines a second over all connections (no limit)\n"
@@ -26,7 +32,9 @@ static const char usage[] =
     "  --batch N             UDP datagrams per system call (64)\n"
     "  --gso N               UDP segmentation offload with N equal lines; needs --pad\n"
     "  --pad BYTES           pad or cut every line to this length\n"
-    "  --no-marker           leave seq=NNNNNNNNNNNN out of the lines\n"
+    "  --no-marker           leave seq=NNNNNNNNNNNN out of the lines; Lumberjack windows are then\n"
+    "                        made once and sent again and again\n"
+    "  --latency             put the time of sending into every line for the sink to read\n"
     "  --first N             number of the first line (0)\n"
     "  --corpus-lines N      different lines prepared in memory (32768; of a file 4194304)\n"
     "  --drain-ms N          wait this long for the peer to take and close (10000)\n"
@@ -68,6 +76,7 @@ static void workload(const char *name, struct options *opt)
     for (uint32_t i = 0; i < WORKLOAD_FILE; i++) {
         if (strcmp(name, workload_names[i]) == 0) {
             opt->workload = (enum workload_kind)i;
+            opt->workload_given = true;
             return;
         }
     }
@@ -80,6 +89,12 @@ enum {
     OPT_WORKLOAD,
     OPT_FILE,
     OPT_OCTET,
+    OPT_LUMBERJACK,
+    OPT_WINDOW,
+    OPT_PIPELINING,
+    OPT_COMPRESSION,
+    OPT_LATENCY,
+    OPT_HOLD,
     OPT_CONNECTIONS,
     OPT_EVENTS,
     OPT_SECONDS,
@@ -102,6 +117,12 @@ static const struct option long_options[] = {{"to", 1, NULL, OPT_TO},
                                              {"workload", 1, NULL, OPT_WORKLOAD},
                                              {"file", 1, NULL, OPT_FILE},
                                              {"octet-counted", 0, NULL, OPT_OCTET},
+                                             {"lumberjack", 0, NULL, OPT_LUMBERJACK},
+                                             {"hold", 0, NULL, OPT_HOLD},
+                                             {"window", 1, NULL, OPT_WINDOW},
+                                             {"pipelining", 1, NULL, OPT_PIPELINING},
+                                             {"compression", 1, NULL, OPT_COMPRESSION},
+                                             {"latency", 0, NULL, OPT_LATENCY},
                                              {"connections", 1, NULL, OPT_CONNECTIONS},
                                              {"events", 1, NULL, OPT_EVENTS},
                                              {"seconds", 1, NULL, OPT_SECONDS},
@@ -127,6 +148,12 @@ static void apply(int id, const char *arg, struct options *opt)
     case OPT_WORKLOAD: workload(arg, opt); break;
     case OPT_FILE: opt->workload = WORKLOAD_FILE, opt->file = arg; break;
     case OPT_OCTET: opt->octet_counted = true; break;
+    case OPT_LUMBERJACK: opt->lumberjack = true; break;
+    case OPT_HOLD: opt->hold = true; break;
+    case OPT_WINDOW: opt->window = (uint32_t)number(arg, 100000); break;
+    case OPT_PIPELINING: opt->pipelining = (uint32_t)number(arg, 100); break;
+    case OPT_COMPRESSION: opt->compression = (int)number(arg, 9); break;
+    case OPT_LATENCY: opt->latency = true; break;
     case OPT_CONNECTIONS: opt->connections = (uint32_t)number(arg, 60000); break;
     case OPT_EVENTS: opt->events_max = (uint64_t)number(arg, 1e15); break;
     case OPT_SECONDS: opt->seconds_max = number(arg, 1e6); break;
@@ -145,18 +172,9 @@ static void apply(int id, const char *arg, struct options *opt)
     }
 }
 
-void options_parse(int argc, char **argv, struct options *opt)
+/* What does not go together. */
+static void check(const struct options *opt)
 {
-    int id;
-    *opt = (struct options){.connections = 1,
-                            .write_bytes = 131072,
-                            .batch = 64,
-                            .marker = true,
-                            .drain_ms = 10000,
-                            .seed = 1,
-                            .cpu = -1};
-    while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) apply(id, optarg, opt);
-    if (optind < argc) fail("unexpected argument", argv[optind]);
     if (opt->to.sin_port == 0) fail("--to HOST:PORT is needed", NULL);
     if (opt->connections == 0) fail("0 makes no load", NULL);
     if (opt->gso > 0 && (!opt->udp || opt->pad_bytes == 0))
@@ -164,6 +182,33 @@ void options_parse(int argc, char **argv, struct options *opt)
     if (opt->gso * opt->pad_bytes > 65000) fail("--gso times --pad exceeds a datagram", NULL);
     if (opt->octet_counted && opt->udp) fail("--octet-counted is for TCP", NULL);
     if (opt->pad_bytes > 0 && opt->pad_bytes < 128) fail("--pad is at least 128", NULL);
+    if (opt->latency && (opt->pad_bytes > 0 || !opt->marker || opt->workload == WORKLOAD_FILE))
+        fail("--latency needs markers and whole lines", NULL);
+    if (opt->lumberjack &&
+        (opt->udp || opt->octet_counted || opt->window == 0 || opt->pipelining == 0))
+        fail("--lumberjack is a protocol of its own", NULL);
+    if (opt->hold && (opt->udp || opt->lumberjack)) fail("--hold is for lines over TCP", NULL);
+    if (opt->lumberjack && opt->workload == WORKLOAD_FILE)
+        fail("--lumberjack sends JSON: --workload beats or ndjson", NULL);
+}
+
+void options_parse(int argc, char **argv, struct options *opt)
+{
+    int id;
+    *opt = (struct options){.connections = 1,
+                            .write_bytes = 131072,
+                            .batch = 64,
+                            .marker = true,
+                            .window = 2000,
+                            .pipelining = 2,
+                            .compression = 3,
+                            .drain_ms = 10000,
+                            .seed = 1,
+                            .cpu = -1};
+    while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) apply(id, optarg, opt);
+    if (optind < argc) fail("unexpected argument", argv[optind]);
+    if (opt->lumberjack && !opt->workload_given) opt->workload = WORKLOAD_BEATS;
+    check(opt);
     if (opt->events_max == 0 && opt->seconds_max == 0) {
         if (opt->workload == WORKLOAD_FILE)
             opt->once = true;
@@ -171,6 +216,8 @@ void options_parse(int argc, char **argv, struct options *opt)
             opt->seconds_max = 5;
     }
     if (opt->workload == WORKLOAD_FILE) opt->marker = false;
+    /* The corpus has to hold a window. */
+    if (opt->lumberjack && opt->corpus_lines < 4 * opt->window) opt->corpus_lines = 4 * opt->window;
     if (opt->corpus_lines == 0)
         opt->corpus_lines = opt->workload == WORKLOAD_FILE ? 1 << 22 : 32768;
     if (opt->udp && opt->batch == 0) opt->batch = 1;

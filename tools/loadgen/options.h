@@ -15,11 +15,13 @@ enum workload_kind {
     WORKLOAD_APACHE,
     WORKLOAD_NDJSON,
     WORKLOAD_SHORT,
+    WORKLOAD_BEATS,
     WORKLOAD_FILE
 };
 
 struct options {
     enum workload_kind workload;
+    bool workload_given;
     const char *workload_name;
     const char *file; /* WORKLOAD_FILE: lines to replay */
     struct sockaddr_in to;
@@ -27,6 +29,12 @@ struct options {
     bool octet_counted;   /* RFC 6587 framing instead of a newline */
     bool once;            /* replay a file once */
     bool marker;          /* put seq=NNNNNNNNNNNN in every line */
+    bool latency;         /* and sent=NNNNNNNNNNNNNNNNNNN, the monotonic clock when it goes out */
+    bool hold;            /* TCP: wait for a line on stdin before sending and before closing */
+    bool lumberjack;      /* windows of the Beats protocol; send_beats.c */
+    uint32_t window;      /* Lumberjack: events that are acknowledged together */
+    uint32_t pipelining;  /* windows of a connection that may wait for their acknowledgement */
+    int compression;      /* zlib's level; 0: frames as they are */
     uint32_t connections; /* or UDP sockets, each with a port of its own */
     uint32_t write_bytes; /* a write is the fewest whole lines that reach this; 0: one line */
     uint32_t batch;       /* UDP: datagrams of one sendmmsg */

@@ -1,7 +1,7 @@
 /*
  * send.h - lines to sockets.
  *
- * One thread. Both functions return when the events or the seconds asked for are done, or when
+ * One thread. All functions return when the events or the seconds asked for are done, or when
  * every connection was lost; they fill in the result. SIGINT and SIGTERM end them early.
  */
 #ifndef TOOLS_LOADGEN_SEND_H
@@ -27,6 +27,7 @@ struct result {
 extern volatile bool send_stop;
 
 err send_tcp(struct corpus *c, const struct options *opt, struct result *out) MUST_USE;
+err send_beats(struct corpus *c, const struct options *opt, struct result *out) MUST_USE;
 err send_udp(struct corpus *c, const struct options *opt, struct result *out) MUST_USE;
 
 /* Lines that may go out now under the limits, 0 when the load is complete. Sleeps to keep the rate.

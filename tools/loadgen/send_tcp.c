@@ -156,6 +156,16 @@ static void send_loop(struct sender *s)
     }
 }
 
+/* So that whoever measures can leave out what opening and closing takes. */
+static void hold(const struct options *opt, const char *what, uint64_t n)
+{
+    int c;
+    if (!opt->hold) return;
+    printf("%s=%lu\n", what, n);
+    fflush(stdout);
+    while ((c = getchar()) != EOF && c != '\n') continue;
+}
+
 /* Ends the streams and waits until the peer has acknowledged every byte and closed its side too. */
 static bool drain(struct sender *s)
 {
@@ -191,11 +201,13 @@ err send_tcp(struct corpus *c, const struct options *opt, struct result *out)
         err e = conn_open(&s, i);
         if (e != ERR_OK) return e; /* the process ends: the kernel closes what is open */
     }
+    hold(opt, "connected", s.alive);
     cpu_ns = clock_thread_cpu_ns();
     out->started_ns = clock_mono_ns();
     send_loop(&s);
     out->sent_ns = clock_mono_ns();
     out->cpu_ns = clock_thread_cpu_ns() - cpu_ns;
+    hold(opt, "sent", out->events);
     out->drained = drain(&s);
     out->drained_ns = clock_mono_ns();
     for (uint32_t i = 0; i < opt->connections; i++) buf_fini(&s.conns[i].rest);

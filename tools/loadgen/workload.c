@@ -6,6 +6,7 @@
 #include "engine/base/assert.h"
 
 #define MARKER "seq=000000000000"
+#define SENT "sent=0000000000000000000"
 #define PICK(random, list) (list)[prng_below((random), ARRAY_LEN(list))]
 
 static const char *const roles[] = {"web",   "app",   "db", "mail", "lb",
@@ -138,13 +139,17 @@ static void add_message(const char *text, struct prng *random, struct buf *out)
     }
 }
 
-static void add_marker(bool wanted, const char *before, struct buf *out,
+static void add_marker(uint32_t wanted, const char *before, struct buf *out,
                        struct workload_line *marks)
 {
-    if (!wanted) return;
+    if ((wanted & MARK_NUMBER) == 0) return;
     buf_add_cstr(out, before);
     marks->number_at = out->n + 4;
     buf_add_cstr(out, MARKER);
+    if ((wanted & MARK_SENT) == 0) return;
+    buf_add_cstr(out, before);
+    marks->sent_at = out->n + 5;
+    buf_add_cstr(out, SENT);
 }
 
 /* Room for a stamp that the corpus fills in. */
@@ -154,7 +159,7 @@ static void add_stamp(uint32_t bytes, struct buf *out, struct workload_line *mar
     for (uint32_t i = 0; i < bytes; i++) buf_add_byte(out, '0');
 }
 
-static void line_rfc3164(struct prng *random, bool marker, struct buf *out,
+static void line_rfc3164(struct prng *random, uint32_t wanted, struct buf *out,
                          struct workload_line *marks)
 {
     const struct program *program = &PICK(random, programs);
@@ -167,10 +172,10 @@ static void line_rfc3164(struct prng *random, bool marker, struct buf *out,
     else
         buf_printf(out, " %s[%u]: ", program->name, 300 + (uint32_t)prng_below(random, 32000));
     add_message(PICK(random, program->messages), random, out);
-    add_marker(marker, " ", out, marks);
+    add_marker(wanted, " ", out, marks);
 }
 
-static void line_rfc5424(struct prng *random, bool marker, struct buf *out,
+static void line_rfc5424(struct prng *random, uint32_t wanted, struct buf *out,
                          struct workload_line *marks)
 {
     const struct program *program = &PICK(random, programs);
@@ -186,7 +191,7 @@ static void line_rfc5424(struct prng *random, bool marker, struct buf *out,
     else
         buf_add_cstr(out, "- ");
     add_message(PICK(random, program->messages), random, out);
-    add_marker(marker, " ", out, marks);
+    add_marker(wanted, " ", out, marks);
 }
 
 /* 80 % IPv4, 10 % IPv6, 10 % names. */
@@ -204,23 +209,23 @@ static void add_client(struct prng *random, struct buf *out)
 }
 
 /* One request in 200 is not "METHOD path HTTP/x": the pattern's other branch. */
-static void add_request(struct prng *random, bool marker, struct buf *out,
+static void add_request(struct prng *random, uint32_t wanted, struct buf *out,
                         struct workload_line *marks)
 {
     static const char *const methods[] = {"GET", "GET", "GET", "GET", "POST", "HEAD", "PUT"};
     if (prng_below(random, 200) == 0) {
         buf_add_cstr(out, prng_below(random, 2) == 0 ? "\\x16\\x03\\x01" : "-");
-        add_marker(marker, " ", out, marks);
+        add_marker(wanted, " ", out, marks);
         return;
     }
     buf_printf(out, "%s /%s/%s/%u?page=%u", PICK(random, methods), PICK(random, words),
                PICK(random, words), (uint32_t)prng_below(random, 100000),
                (uint32_t)prng_below(random, 50));
-    add_marker(marker, "&", out, marks);
+    add_marker(wanted, "&", out, marks);
     buf_printf(out, " HTTP/1.%u", prng_below(random, 20) == 0 ? 0 : 1);
 }
 
-static void line_apache(struct prng *random, bool marker, struct buf *out,
+static void line_apache(struct prng *random, uint32_t wanted, struct buf *out,
                         struct workload_line *marks)
 {
     static const uint16_t statuses[] = {200, 200, 200, 200, 200, 200, 304, 301, 404, 500, 403};
@@ -228,7 +233,7 @@ static void line_apache(struct prng *random, bool marker, struct buf *out,
     buf_printf(out, " - %s [", prng_below(random, 5) == 0 ? PICK(random, users) : "-");
     add_stamp(20, out, marks);
     buf_add_cstr(out, " +0000] \"");
-    add_request(random, marker, out, marks);
+    add_request(random, wanted, out, marks);
     buf_printf(out, "\" %u ", PICK(random, statuses));
     if (prng_below(random, 12) == 0)
         buf_add_byte(out, '-');
@@ -243,7 +248,7 @@ static void line_apache(struct prng *random, bool marker, struct buf *out,
 }
 
 /* Ten top fields and a nested object of three; one line in ten has escapes. */
-static void line_ndjson(struct prng *random, bool marker, struct buf *out,
+static void line_ndjson(struct prng *random, uint32_t wanted, struct buf *out,
                         struct workload_line *marks)
 {
     static const char *const levels[] = {"INFO", "INFO", "INFO", "WARN", "ERROR", "DEBUG"};
@@ -266,7 +271,7 @@ static void line_ndjson(struct prng *random, bool marker, struct buf *out,
     add_host(random, out);
     buf_printf(out, "\",\"message\":\"%s",
                prng_below(random, 10) == 0 ? PICK(random, escaped) : PICK(random, plain));
-    add_marker(marker, " ", out, marks);
+    add_marker(wanted, " ", out, marks);
     buf_printf(out, "\",\"status\":%u,\"duration\":%u.%03u,\"trace\":\"%08x%08x\",",
                200 + (uint32_t)prng_below(random, 4) * 100, (uint32_t)prng_below(random, 900),
                (uint32_t)prng_below(random, 1000), (uint32_t)prng_next(random),
@@ -275,12 +280,39 @@ static void line_ndjson(struct prng *random, bool marker, struct buf *out,
                (uint32_t)prng_below(random, 100000), prng_below(random, 9) == 0 ? "true" : "false");
 }
 
-static void line_short(struct prng *random, bool marker, struct buf *out,
+static void line_short(struct prng *random, uint32_t wanted, struct buf *out,
                        struct workload_line *marks)
 {
     buf_printf(out, "%s %s=%u", PICK(random, roles), PICK(random, words),
                (uint32_t)prng_below(random, 1000));
-    add_marker(marker, " ", out, marks);
+    add_marker(wanted, " ", out, marks);
+}
+
+/* An event as Filebeat 8 ships a line of a file. */
+static void line_beats(struct prng *random, uint32_t wanted, struct buf *out,
+                       struct workload_line *marks)
+{
+    const struct program *program = &PICK(random, programs);
+    buf_add_cstr(out, "{\"@timestamp\":\"");
+    add_stamp(19, out, marks);
+    buf_printf(out,
+               ".%03uZ\",\"@metadata\":{\"beat\":\"filebeat\",\"type\":\"_doc\",\"version\":"
+               "\"8.13.0\"},\"log\":{\"offset\":%u,\"file\":{\"path\":\"/var/log/%s.log\"}},",
+               (uint32_t)prng_below(random, 1000), (uint32_t)prng_below(random, 1000000000),
+               PICK(random, words));
+    buf_add_cstr(out, "\"message\":\"");
+    add_host(random, out);
+    buf_printf(out, " %s: request took %u ms for ", program->name,
+               (uint32_t)prng_below(random, 3000));
+    add_v4(random, out);
+    add_marker(wanted, " ", out, marks);
+    buf_add_cstr(out, "\",\"input\":{\"type\":\"filestream\"},\"ecs\":{\"version\":\"8.0.0\"},"
+                      "\"host\":{\"name\":\"");
+    add_host(random, out);
+    buf_printf(out,
+               "\"},\"agent\":{\"type\":\"filebeat\",\"version\":\"8.13.0\",\"ephemeral_id\":"
+               "\"%08x-6f7e-4b3c-9d2a\",\"id\":\"0f3f8a52-71cc-4c5e-8f10\",\"name\":\"web\"}}",
+               (uint32_t)prng_next(random));
 }
 
 const char *workload_stamp_format(enum workload_kind kind)
@@ -288,22 +320,24 @@ const char *workload_stamp_format(enum workload_kind kind)
     switch (kind) {
     case WORKLOAD_RFC3164: return "%b %e %H:%M:%S";
     case WORKLOAD_RFC5424:
+    case WORKLOAD_BEATS:
     case WORKLOAD_NDJSON: return "%Y-%m-%dT%H:%M:%S";
     case WORKLOAD_APACHE: return "%d/%b/%Y:%H:%M:%S";
     default: return NULL;
     }
 }
 
-void workload_line(enum workload_kind kind, struct prng *random, bool marker, struct buf *out,
+void workload_line(enum workload_kind kind, struct prng *random, uint32_t wanted, struct buf *out,
                    struct workload_line *marks)
 {
-    marks->number_at = marks->stamp_at = SIZE_MAX;
+    marks->number_at = marks->stamp_at = marks->sent_at = SIZE_MAX;
     switch (kind) {
-    case WORKLOAD_RFC3164: line_rfc3164(random, marker, out, marks); break;
-    case WORKLOAD_RFC5424: line_rfc5424(random, marker, out, marks); break;
-    case WORKLOAD_APACHE: line_apache(random, marker, out, marks); break;
-    case WORKLOAD_NDJSON: line_ndjson(random, marker, out, marks); break;
-    case WORKLOAD_SHORT: line_short(random, marker, out, marks); break;
+    case WORKLOAD_RFC3164: line_rfc3164(random, wanted, out, marks); break;
+    case WORKLOAD_RFC5424: line_rfc5424(random, wanted, out, marks); break;
+    case WORKLOAD_APACHE: line_apache(random, wanted, out, marks); break;
+    case WORKLOAD_NDJSON: line_ndjson(random, wanted, out, marks); break;
+    case WORKLOAD_SHORT: line_short(random, wanted, out, marks); break;
+    case WORKLOAD_BEATS: line_beats(random, wanted, out, marks); break;
     case WORKLOAD_FILE: PANIC("a file's lines are not made");
     }
 }

@@ -3,7 +3,8 @@
  *
  * Start-up calls as a version 8 cluster with a basic licence gives them, bulk requests from the
  * script and the options, and for tests and benches
- * /_sink/stats, /_sink/script (a new script) /_sink/loss ("1" or "0": account for markers)
+ * /_sink/stats, /_sink/script (a new script) /_sink/loss ("1" or "0": account for
+ * markers, and for delays from then on)
  * and /_sink/discard ("1" or "0": as --discard).
  */
 #include <string.h>
@@ -173,6 +174,7 @@ static void capture_item(struct sink *s, const struct request *r, slice action, 
 
 struct bulk {
     uint64_t accepted, failed;
+    int64_t now_ns; /* when the request was read */
     struct buf items;
     bool malformed;
 };
@@ -196,6 +198,7 @@ static void bulk_walk(struct sink *s, struct http *h, struct bulk *b)
         if (status < 300) {
             b->accepted++;
             if (s->opt.loss) markers_note(&s->markers, doc);
+            if (s->opt.loss) delays_note(&s->delays, doc, b->now_ns);
         } else {
             b->failed++;
         }
@@ -222,7 +225,7 @@ static void bulk_success(struct sink *s, struct http *h)
 {
     static const slice same = SLICE("{\"create\":{\"status\":201}},");
     struct request *r = &h->request;
-    struct bulk b = {0};
+    struct bulk b = {.now_ns = clock_mono_ns()};
     struct buf body = {0};
     if (r->keep) {
         bulk_walk(s, h, &b);
@@ -339,6 +342,7 @@ static void control_answer(struct sink *s, struct http *h)
         }
     } else if (slice_ends(h->request.path, SLICE("/loss"))) {
         s->opt.loss = slice_equal(buf_slice(&h->body), SLICE("1"));
+        memset(&s->delays, 0, sizeof(s->delays));
         respond_json(s, h, 200, SLICE("{}"));
     } else if (slice_ends(h->request.path, SLICE("/discard"))) {
         s->opt.discard = slice_equal(buf_slice(&h->body), SLICE("1"));

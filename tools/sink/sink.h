@@ -53,8 +53,15 @@ struct markers {
     uint64_t unique, duplicates, unmarked, most; /* most: highest number seen + 1 */
 };
 
+/* How long after sent= the document was here, in microseconds: exact to 128, then a 64th. */
+#define DELAY_BUCKETS 2048u
+struct delays {
+    uint64_t count[DELAY_BUCKETS], n, most_us;
+};
+
 struct sink {
     struct sink_options opt;
+    struct delays delays;
     struct stats stats;
     struct markers markers;
     struct script script;
@@ -68,6 +75,8 @@ struct sink {
 
 /* Counts the marker in bytes that hold one document, line or datagram. */
 void markers_note(struct markers *m, slice text);
+/* Notes the delay of a document that says when it was sent. */
+void delays_note(struct delays *d, slice text, int64_t now_ns);
 /* Counts every marker in a stretch of lines. */
 void stats_arrived(struct stats *st);
 void stats_write(const struct sink *s, struct buf *out);

@@ -47,6 +47,55 @@ void markers_note(struct markers *m, slice text)
     m->unmarked++;
 }
 
+/* Buckets of a 64th of their lower end. */
+static uint32_t delay_bucket(uint64_t us)
+{
+    uint32_t shift;
+    if (us < 128) return (uint32_t)us;
+    shift = 57 - (uint32_t)__builtin_clzll(us);
+    return 64 * shift + (uint32_t)(us >> shift);
+}
+
+static uint64_t delay_of_bucket(uint32_t at)
+{
+    uint32_t shift = at < 128 ? 0 : at / 64 - 1;
+    return (uint64_t)(at - 64 * shift) << shift;
+}
+
+void delays_note(struct delays *d, slice text, int64_t now_ns)
+{
+    int64_t at = slice_find(text, SLICE("sent=")), sent_ns = 0, us;
+    if (at < 0) return;
+    for (uint32_t i = (uint32_t)at + 5; i < text.n && text.p[i] >= '0' && text.p[i] <= '9'; i++)
+        sent_ns = (int64_t)((uint64_t)sent_ns * 10 + (uint64_t)(text.p[i] - '0'));
+    us = (now_ns - sent_ns) / NS_PER_US;
+    if (us < 0) us = 0;
+    uint32_t bucket = delay_bucket((uint64_t)us);
+    d->count[bucket < DELAY_BUCKETS ? bucket : DELAY_BUCKETS - 1]++;
+    d->n++;
+    if ((uint64_t)us > d->most_us) d->most_us = (uint64_t)us;
+}
+
+static uint64_t delay_at(const struct delays *d, double share)
+{
+    uint64_t rank = (uint64_t)((double)d->n * share), seen = 0;
+    for (uint32_t i = 0; i < DELAY_BUCKETS; i++) {
+        seen += d->count[i];
+        if (seen > rank) return delay_of_bucket(i);
+    }
+    return d->most_us;
+}
+
+static void delays_write(const struct delays *d, struct buf *out)
+{
+    if (d->n == 0) return;
+    buf_printf(out,
+               ",\"delay\":{\"n\":%lu,\"p50_us\":%lu,\"p90_us\":%lu,\"p99_us\":%lu,"
+               "\"p999_us\":%lu,\"max_us\":%lu}",
+               d->n, delay_at(d, 0.5), delay_at(d, 0.9), delay_at(d, 0.99), delay_at(d, 0.999),
+               d->most_us);
+}
+
 void stats_arrived(struct stats *st)
 {
     st->last_ns = clock_mono_ns();
@@ -91,5 +140,6 @@ void stats_write(const struct sink *s, struct buf *out)
         add(out, "highest", s->markers.most);
         add(out, "missing", s->markers.most - s->markers.unique);
     }
+    delays_write(&s->delays, out);
     buf_add_byte(out, '}');
 }

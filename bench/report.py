@@ -1,0 +1,196 @@
+"""What bench/run prints, what it compares with limits, and docs/perf.md."""
+import datetime
+import json
+import os
+import subprocess
+
+import measure
+import peers
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+
+
+def figure(value, form="%.0f"):
+    if value is None:
+        return "-"
+    return (form + " (" + form + " to " + form + ")") % (value["median"], value["min"], value["max"])
+
+
+def by_thread(result):
+    """Nanoseconds an event of the threads that count."""
+    return ", ".join("%s %.0f" % one for one in sorted(result["threads"].items(), key=lambda one: -one[1]) if one[1] >= 1)
+
+
+def at_4_ghz(result):
+    return result["cpu_ns_per_event"]["median"] * result.get("ghz", 4) / 4
+
+
+def show(name, result):
+    print("%s  %s" % (name, result["what"]))
+    if "runs" not in result:
+        for key, value in result.items():
+            if isinstance(value, dict):
+                print("   %-22s %s" % (key, figure(value, "%.1f")))
+        return
+    print("   events/s               %s" % figure(result["events_per_second"]))
+    print("   CPU ns/event           %s" % figure(result["cpu_ns_per_event"], "%.1f"))
+    for key in ("cycles", "instructions"):
+        if result[key + "_per_event"]:
+            print("   %-22s %s" % (key + "/event", figure(result[key + "_per_event"])))
+    print("   by thread              %s" % by_thread(result))
+    if "ghz" in result:
+        print("   at 4 GHz               %.1f (the clock was at %.2f)" % (at_4_ghz(result), result["ghz"]))
+    if "perf" in result["runs"][0]:
+        print("   cycles, instructions   not counted: " + result["runs"][0]["perf"])
+    print("   engine's core busy     %s%s" % (figure(result["busy"], "%.2f"),
+                                              "  (the generator is the slower side)" if result["busy"]["median"] < 0.9 else ""))
+    print("   lost                   %d of %d" % (result["lost"], result["sent"]), end="")
+    print(", dropped by the kernel %d, by the engine's metrics %s" % (result["kernel_drops"], result["engine_drop_metrics"] or "-")
+          if "kernel_drops" in result else "")
+    print("   exactly once           %s" % result["verified"])
+    print("   peak memory MB         %.0f" % result["peak_rss_mb"], flush=True)
+
+
+def show_peer(title, name, theirs, ours):
+    print("%s, path %s" % (title, name))
+    print("   events/s               %s" % figure(theirs["events_per_second"]))
+    print("   CPU ns/event           %s" % figure(theirs["cpu_ns_per_event"], "%.1f"))
+    print("   its core busy          %s" % figure(theirs["busy"], "%.2f"))
+    print("   lost                   %d of %d" % (theirs["lost"], theirs["sent"]))
+    print("   exactly once           %s" % theirs["verified"])
+    print("   fields                 %s" % theirs["fields"])
+    print("   peak memory MB         %.0f" % theirs["peak_rss_mb"])
+    print("   spate                  %.1f times the events/s, a %.1fth of the processor time" % (
+        1 / peers.ratio(theirs, ours, "events_per_second"), peers.ratio(theirs, ours, "cpu_ns_per_event")), flush=True)
+
+
+def show_absent(others):
+    for name, why in others["absent"].items():
+        print("not measured: %s: %s" % (name, why))
+
+
+def limits():
+    with open(os.path.join(HERE, "limits.json")) as text:
+        return json.load(text)
+
+
+def limited(result, key):
+    """What a limit is compared with: times of the processor as they would be at 4 GHz."""
+    value = result.get(key)
+    if value is None:
+        return None
+    return at_4_ghz(result) if key == "cpu_ns_per_event" else value["median"]
+
+
+def exceeded(results):
+    """Medians over their limits, lost lines over TCP, lines that did not come exactly once."""
+    bad = []
+    for name, result in results.items():
+        for key, most in limits().get(name, {}).items():
+            value = limited(result, key)
+            if value is not None and value > most:
+                bad.append("%s: %s is %.1f, limit %g" % (name, key, value, most))
+        if "runs" in result and "kernel_drops" not in result and result["lost"]:
+            bad.append("%s: %d lines lost" % (name, result["lost"]))
+        if "runs" in result and "no duplicate" not in result["verified"] and result["verified"] != "not numbered":
+            bad.append("%s: not exactly once: %s" % (name, result["verified"]))
+    return bad
+
+
+DOCS = """# Performance
+
+Written by `bench/run --write-docs`; do not edit. {date}, commit {commit}.
+
+## Machine
+
+{machine}. Before the run: {calibration}.
+Command: `{command}`.
+
+## Method
+
+One engine process with all its threads on one processor core (`taskset`; `generator2` has two); the load generator and
+the fake Elasticsearch share another. Everything goes over loopback sockets: `tools/loadgen` sends lines that it prepared in
+memory, `tools/sink` answers every bulk request with one status for each document. While numbered lines are checked it
+reads every document; in the timed runs it drops bodies unread and counts by the requests' heads, so that the receiving
+side costs the sender's core as little as another machine would.
+Bulk requests are not compressed, except in path I. Path L sends windows that were compressed before; path G leaves out
+what opening and closing its connections takes. Each path first proves with numbered lines that every line arrives exactly
+once, then warms up for {warmup:g} s, then runs {reps} times for {seconds:g} s and until the last document has arrived.
+
+Figures are the median, with the least and the greatest of the repetitions in brackets. *CPU ns/event* is the
+processor time of the engine (user and system, all threads) divided by the documents that arrived. It is the figure
+to compare: events/s is bounded by the generator wherever the engine's core was not busy all the time. Over loopback
+the sender's core does the receive work of the network stack, so a real network card adds to it. Lost lines are what
+loadgen sent minus what the sink counted; over TCP there must be none. Virtual machines change their clock from minute
+to minute, so it is measured before and after each path; *at 4 GHz* is the figure times the clock, divided by four.
+
+## Figures
+
+| path | what | events/s | CPU ns/event | by thread | clock GHz | at 4 GHz | cycles/event | instructions/event | core busy | lost | peak MB |
+|---|---|---|---|---|---|---|---|---|---|---|---|
+{rows}
+
+{extra}
+{peers}## Limits
+
+`bench/run --check` fails when a figure at 4 GHz exceeds its limit (`bench/limits.json`), when a line over TCP is lost, or when the numbered lines do not arrive exactly once. {verdict}
+
+| path | figure | limit | measured |
+|---|---|---|---|
+{limit_rows}
+"""
+
+
+def peers_text(results, others):
+    """The section about peers; nothing when they were not measured."""
+    if others is None:
+        return ""
+    rows = ["## Peers", "", "The same lines, the same processor alone, the same sink, in the same session; configurations of our own "
+            "in `bench/peers`, tuned as the manuals advise. Each has to deliver every line once, with the fields that spate "
+            "delivers. *Ratio* is spate's advantage in events/s, in brackets in processor time.", "",
+            "| peer | path | events/s | CPU ns/event | core busy | ratio | fields | exactly once | peak MB |",
+            "|---|---|---|---|---|---|---|---|---|"]
+    for title, by_path in others["peers"].items():
+        for name, theirs in by_path.items():
+            rows.append("| %s | %s | %s | %s | %.0f %% | %.1f (%.1f) | %s | %s | %.0f |" % (
+                title, name, figure(theirs["events_per_second"]), figure(theirs["cpu_ns_per_event"], "%.1f"),
+                theirs["busy"]["median"] * 100, 1 / peers.ratio(theirs, results[name], "events_per_second"), peers.ratio(theirs, results[name], "cpu_ns_per_event"),
+                theirs["fields"], theirs["verified"], theirs["peak_rss_mb"]))
+    rows += ["", "Not measured: " + "; ".join("%s (%s)" % one for one in others["absent"].items()) + ".", "", ""]
+    return "\n".join(rows)
+
+
+def write_docs(args, results, calibration, others):
+    rows, extra, limit_rows = [], [], []
+    for name, r in results.items():
+        if "runs" in r:
+            lost = "%d of %d" % (r["lost"], r["sent"])
+            if "kernel_drops" in r:
+                lost += " (kernel: %d)" % r["kernel_drops"]
+            rows.append("| %s | %s | %s | %s | %s | %s | %.0f | %s | %s | %.0f %% | %s | %.0f |" % (
+                name, r["what"], figure(r["events_per_second"]), figure(r["cpu_ns_per_event"], "%.1f"),
+                by_thread(r), "%.2f" % r["ghz"] if "ghz" in r else "-", at_4_ghz(r),
+                figure(r["cycles_per_event"]), figure(r["instructions_per_event"]), r["busy"]["median"] * 100, lost,
+                r["peak_rss_mb"]))
+        else:
+            extra += ["%s (%s): %s.\n" % (name, r["what"], ", ".join("%s %s" % (key, figure(value, "%.1f"))
+                                          for key, value in r.items() if isinstance(value, dict)))]
+        for key, most in limits().get(name, {}).items():
+            limit_rows.append("| %s | %s | %g | %.1f |" % (name, key, most, limited(r, key)))
+    bad = exceeded(results)
+    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True).stdout.strip()
+    text = DOCS.format(
+        date=datetime.date.today().isoformat(), commit=commit or "unknown", machine=measure.machine(),
+        calibration="not calibrated" if calibration is None else
+        "%.2f GHz by dependent additions, %.0f ns for a cache line to the other core and back, %.0f ns of processor time "
+        "to send 1,000 bytes over loopback in pieces of 2 MB (nobody who delivers over loopback can be cheaper)" % (
+            calibration["ghz"], calibration["round_trip_ns"], calibration["send_ns_per_kb"]),
+        command="bench/run --write-docs%s --reps %d --seconds %g" % (" --peers" if others else "", args.reps, args.seconds),
+        peers=peers_text(results, others), warmup=args.warmup,
+        reps=args.reps, seconds=args.seconds, rows="\n".join(rows), extra="\n".join(extra),
+        verdict="This run kept all of them." if not bad else "This run exceeded: " + "; ".join(bad) + ".",
+        limit_rows="\n".join(limit_rows))
+    os.makedirs(os.path.join(ROOT, "docs"), exist_ok=True)
+    with open(os.path.join(ROOT, "docs", "perf.md"), "w") as out:
+        out.write(text)
