@@ -514,6 +514,7 @@ static inline char *put_layout_text(char *to, const char *from, uint32_t n)
 static inline __attribute__((always_inline)) char *put_text_once(struct writer *w, char *to,
                                                                  const struct value *v)
 {
+    if (v->n < JSON_KNOWN_BYTES_MIN) return put_text(w, to, v->u.str, v->n);
     if (__builtin_expect(v->u.str == w->known && v->n == w->known_n, 0)) {
         to = room(w, to, w->known_out_n + JSON_SLACK);
         return put_bytes(to, w->out->data + w->known_at, w->known_out_n);
@@ -521,7 +522,7 @@ static inline __attribute__((always_inline)) char *put_text_once(struct writer *
     size_t at = (size_t)(to - w->out->data);
     to = put_text(w, to, v->u.str, v->n);
     size_t n = (size_t)(to - w->out->data) - at;
-    if (n != v->n && v->n >= JSON_KNOWN_BYTES_MIN) {
+    if (n != v->n) {
         w->known = v->u.str;
         w->known_n = v->n;
         w->known_at = at;
