@@ -51,6 +51,8 @@ def repetition(args, engine, receiver, options, udp=False, events=0, hold=False)
               "events_per_second": arrived / seconds, "cpu_ns_per_event": max(cpu, ticks) / max(arrived, 1),
               "busy": max(cpu, ticks) / 1e9 / seconds, "bytes_per_line": sent["bytes_per_line"],
               "generator_ns_per_event": sent["cpu_ns_per_event"]}
+    if "body_bytes" in stats:
+        result["bytes_per_document"] = (stats["body_bytes"] - before["body_bytes"]) / max(arrived, 1)
     for name, ns in by_thread.items():
         result["thread " + name] = (ns - threads.get(name, 0)) / max(arrived, 1)
     for name in ("cycles", "instructions"):
@@ -118,7 +120,9 @@ def measure_path(args, name):
         finally:
             engine.stop()
             receiver.stop()
-    return summary(path.what, checked, peak_kb, runs)
+    result = summary(path.what, checked, peak_kb, runs)
+    result["whole_pieces"] = path.receive == "es" and not path.hold and "--lumberjack" not in timed
+    return result
 
 
 def measure_generator(args, name):

@@ -22,8 +22,28 @@ def by_thread(result):
     return ", ".join("%s %.0f" % one for one in sorted(result["threads"].items(), key=lambda one: -one[1]) if one[1] >= 1)
 
 
-def at_4_ghz(result):
-    return result["cpu_ns_per_event"]["median"] * result.get("ghz", 4) / 4
+def ghz(result):
+    return result["prices"]["ghz"] if "prices" in result else 4
+
+
+def kernel_ns(result, prices):
+    """What the kernel alone takes to receive an event's bytes and to send its document's; None where lines do not
+    come and go in large pieces, which is what the prices are for."""
+    if "prices" not in result or not result.get("whole_pieces"):
+        return None
+    run = result["runs"][0]
+    received = prices["receive_ns_per_kb"] * run["bytes_per_line"] / 1000
+    if "kernel_drops" in result:
+        received = prices["receive_ns_per_datagram"]
+    return received + prices["send_ns_per_kb"] * run["bytes_per_document"] / 1000
+
+
+def on_reference(result):
+    """The figure as it would be with the clock and the kernel's prices of the machine the limits were set on."""
+    reference = limits()["reference"]
+    kernel = kernel_ns(result, result.get("prices"))
+    own = result["cpu_ns_per_event"]["median"] - (kernel or 0)
+    return own * ghz(result) / reference["ghz"] + (kernel_ns(result, reference) or 0)
 
 
 def show(name, result):
@@ -39,8 +59,11 @@ def show(name, result):
         if result[key + "_per_event"]:
             print("   %-22s %s" % (key + "/event", figure(result[key + "_per_event"])))
     print("   by thread              %s" % by_thread(result))
-    if "ghz" in result:
-        print("   at 4 GHz               %.1f (the clock was at %.2f)" % (at_4_ghz(result), result["ghz"]))
+    kernel = kernel_ns(result, result.get("prices"))
+    if kernel is not None:
+        print("   kernel alone           %.1f, so the engine's own are %.1f" % (
+            kernel, result["cpu_ns_per_event"]["median"] - kernel))
+    print("   on the reference       %.1f (the clock was at %.2f)" % (on_reference(result), ghz(result)))
     if "perf" in result["runs"][0]:
         print("   cycles, instructions   not counted: " + result["runs"][0]["perf"])
     print("   engine's core busy     %s%s" % (figure(result["busy"], "%.2f"),
@@ -76,11 +99,11 @@ def limits():
 
 
 def limited(result, key):
-    """What a limit is compared with: times of the processor as they would be at 4 GHz."""
+    """What a limit is compared with: times of the processor as they would be on the reference machine."""
     value = result.get(key)
     if value is None:
         return None
-    return at_4_ghz(result) if key == "cpu_ns_per_event" else value["median"]
+    return on_reference(result) if key == "cpu_ns_per_event" else value["median"]
 
 
 def exceeded(results):
@@ -123,18 +146,23 @@ processor time of the engine (user and system, all threads) divided by the docum
 to compare: events/s is bounded by the generator wherever the engine's core was not busy all the time. Over loopback
 the sender's core does the receive work of the network stack, so a real network card adds to it. Lost lines are what
 loadgen sent minus what the sink counted; over TCP there must be none. Virtual machines change their clock from minute
-to minute, so it is measured before and after each path; *at 4 GHz* is the figure times the clock, divided by four.
+to minute, and with the neighbours what the kernel takes to move a byte over loopback, wake-ups included: both are
+measured before and after each path, by a program that does nothing else (`bench/kernels/calibrate.c`). *Kernel* is what
+the kernel alone takes for an event's bytes in and out, *own* is the rest, the engine's part. *On the reference* is the
+own part at {reference[ghz]:g} GHz and the kernel at {reference[send_ns_per_kb]:g} ns to send and
+{reference[receive_ns_per_kb]:g} ns to receive 1,000 bytes and {reference[receive_ns_per_datagram]:g} ns for a datagram:
+the machine on which the limits below were set.
 
 ## Figures
 
-| path | what | events/s | CPU ns/event | by thread | clock GHz | at 4 GHz | cycles/event | instructions/event | core busy | lost | peak MB |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+| path | what | events/s | CPU ns/event | by thread | kernel | own | clock GHz | on the reference | cycles/event | instructions/event | core busy | lost | peak MB |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 {rows}
 
 {extra}
 {peers}## Limits
 
-`bench/run --check` fails when a figure at 4 GHz exceeds its limit (`bench/limits.json`), when a line over TCP is lost, or when the numbered lines do not arrive exactly once. {verdict}
+`bench/run --check` fails when a figure on the reference exceeds its limit (`bench/limits.json`), when a line over TCP is lost, or when the numbered lines do not arrive exactly once. {verdict}
 
 | path | figure | limit | measured |
 |---|---|---|---|
@@ -168,9 +196,11 @@ def write_docs(args, results, calibration, others):
             lost = "%d of %d" % (r["lost"], r["sent"])
             if "kernel_drops" in r:
                 lost += " (kernel: %d)" % r["kernel_drops"]
-            rows.append("| %s | %s | %s | %s | %s | %s | %.0f | %s | %s | %.0f %% | %s | %.0f |" % (
+            kernel = kernel_ns(r, r.get("prices"))
+            own = "-" if kernel is None else "%.0f" % (r["cpu_ns_per_event"]["median"] - kernel)
+            rows.append("| %s | %s | %s | %s | %s | %s | %s | %.2f | %.0f | %s | %s | %.0f %% | %s | %.0f |" % (
                 name, r["what"], figure(r["events_per_second"]), figure(r["cpu_ns_per_event"], "%.1f"),
-                by_thread(r), "%.2f" % r["ghz"] if "ghz" in r else "-", at_4_ghz(r),
+                by_thread(r), "-" if kernel is None else "%.0f" % kernel, own, ghz(r), on_reference(r),
                 figure(r["cycles_per_event"]), figure(r["instructions_per_event"]), r["busy"]["median"] * 100, lost,
                 r["peak_rss_mb"]))
         else:
@@ -183,11 +213,11 @@ def write_docs(args, results, calibration, others):
     text = DOCS.format(
         date=datetime.date.today().isoformat(), commit=commit or "unknown", machine=measure.machine(),
         calibration="not calibrated" if calibration is None else
-        "%.2f GHz by dependent additions, %.0f ns for a cache line to the other core and back, %.0f ns of processor time "
-        "to send 1,000 bytes over loopback in pieces of 2 MB (nobody who delivers over loopback can be cheaper)" % (
-            calibration["ghz"], calibration["round_trip_ns"], calibration["send_ns_per_kb"]),
+        "%(ghz).2f GHz by dependent additions, %(round_trip_ns).0f ns for a cache line to the other core and back; the "
+        "kernel alone takes %(send_ns_per_kb).0f ns of processor time to send and %(receive_ns_per_kb).0f ns to receive "
+        "1,000 bytes over loopback in large pieces, and %(receive_ns_per_datagram).0f ns to receive a datagram" % calibration,
         command="bench/run --write-docs%s --reps %d --seconds %g" % (" --peers" if others else "", args.reps, args.seconds),
-        peers=peers_text(results, others), warmup=args.warmup,
+        peers=peers_text(results, others), warmup=args.warmup, reference=limits()["reference"],
         reps=args.reps, seconds=args.seconds, rows="\n".join(rows), extra="\n".join(extra),
         verdict="This run kept all of them." if not bad else "This run exceeded: " + "; ".join(bad) + ".",
         limit_rows="\n".join(limit_rows))

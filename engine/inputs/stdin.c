@@ -34,7 +34,10 @@ struct stdin_state {
     bool stopping, ended, told;
 };
 
-static const struct setting stdin_settings[] = {{0}};
+static const struct setting stdin_settings[] = {
+    {.name = "codec", .type = SETTING_DEFAULT, .default_text = "line"},
+    {0},
+};
 
 static err compile(void *cfg_, struct compiler *c)
 {
