@@ -134,7 +134,7 @@ static void test_values(void **state)
         map_put(map, &batch.arena, key_make(&batch.arena, SLICE("z")), value_clean(SLICE("q")));
         static const char want[] =
             "{\"@timestamp\":\"2024-03-05T06:06:07.000Z\",\"a\":-9223372036854775808,\"b\":0.1,"
-            "\"c\":null,\"d\":true,\"eb\":false,\"f\":null,\"g\":\"2024-03-05T06:06:07."
+            "\"c\":\"NaN\",\"d\":true,\"eb\":false,\"f\":null,\"g\":\"2024-03-05T06:06:07."
             "001234567Z\","
             "\"h\\\"b\":\"\xc3\xa9\\\"\",\"i\":123456789012345678901234567890,"
             "\"j\":\"x\\n\\u00e9\",\"k\":[1,{\"x\\ny\":\"\",\"z\":\"q\"},[]]}";
