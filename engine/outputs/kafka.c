@@ -251,10 +251,7 @@ static void add_record(struct kafka_state *s, const struct kafka_cfg *cfg, struc
     from = out->n;
     cfg->codec.ops->encode(s->codec_state, cfg->codec.cfg, b, ev, out);
     record.value_n = (uint32_t)(out->n - from);
-    if (record.value_n == 0 && (cfg->codec.ops->flags & CODEC_MAY_REFUSE)) {
-        out->n = at;
-        return;
-    }
+    record.refused = record.value_n == 0 && (cfg->codec.ops->flags & CODEC_MAY_REFUSE) != 0;
     while (out->n % _Alignof(struct kafka_record) != 0) buf_add_byte(out, 0);
     record.bytes = (uint32_t)(out->n - at);
     memcpy(out->data + at, &record, sizeof(record));

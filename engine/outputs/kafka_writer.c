@@ -286,7 +286,10 @@ static void send_request(struct kafka_writer *w, struct delivery_request *r)
         at += record->bytes;
         record->request = r;
         p->left++;
-        record_send(w, record);
+        if (record->refused)
+            drop(w, record, "the codec has no message for it");
+        else
+            record_send(w, record);
     }
     struct kafka_record last = {.request = r};
     record_settle(&last, false);

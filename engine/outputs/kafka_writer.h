@@ -30,6 +30,7 @@ struct kafka_record {
     uint32_t topic_n, key_n, value_n;
     uint32_t header_n;
     bool has_key;
+    bool refused; /* by the codec: there is no message, it is dropped */
     /* Then: topic NUL, key, headers (struct kafka_header, name NUL, value), value. */
 };
 

@@ -38,6 +38,23 @@ def test_one_broker_of_the_list_is_down(spate, kafka):
     assert sum('"message":"line seq=' in line for line in got) == 100
 
 
+def test_events_that_do_not_fit_the_schema_are_counted(spate, kafka, tmp_path):
+    """No empty message stands for an event that the avro codec cannot encode: it is dropped, and counted."""
+    schema = tmp_path / "n.avsc"
+    schema.write_text('{"type":"record","name":"r","fields":[{"name":"n","type":"long"}]}')
+    engine = spate("""input { tcp { port => @P1@ codec => json } }
+      output { kafka { bootstrap_servers => "127.0.0.1:@KAFKA@" topic_id => "avro1"
+        codec => avro { schema_uri => "@SCHEMA@" } } }""", ports=1, tcp=["P1"],
+                   names={"KAFKA": kafka["port"], "SCHEMA": schema})
+    harness.send_tcp(engine.port(), b'{"n":1}\n{"n":"x"}\n{"n":2}\n{"m":3}\n')
+    got = harness.recipe("kafka", "consume", kafka["dir"], "avro1", 2)["text"].split()
+    assert [line for line in got if line in ("Ag==", "BA==")] == ["Ag==", "BA=="]
+
+    def messages():
+        return engine.api("/_node/stats/pipelines/main")["pipelines"]["main"]["plugins"]["outputs"][0]["messages"]
+    harness.wait_for(lambda: (messages()["dropped"], messages()["delivered"]) == (2, 2), what="two dropped")
+
+
 def test_sasl_scram(spate, kafka):
     """SASL_PLAINTEXT with SCRAM-SHA-512 and a JAAS line, as Logstash configurations have it."""
     engine = spate("""input { tcp { port => @P1@ } }
