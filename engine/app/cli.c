@@ -176,6 +176,7 @@ static int with_settings(struct run *r)
 static int explain_tuning(const struct run *r)
 {
     struct tuning tuning;
+    tuning_raise_files();
     err e = tuning_make(&tuning, r->settings, r->diag);
     diag_print_file(r->diag, stderr);
     if (e != ERR_OK) return 1;

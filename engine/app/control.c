@@ -295,6 +295,7 @@ static err start_shards(struct control *c)
     struct tuning tuning;
     struct diag diag = DIAG_INIT;
     char why[200];
+    tuning_raise_files();
     err e = tuning_make(&tuning, c->settings, &diag);
     diag_print_file(&diag, stderr);
     diag_fini(&diag);

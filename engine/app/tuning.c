@@ -138,6 +138,14 @@ static void memory_print(const struct tuning *t, const struct process_settings *
             mb(tuning_lane_bytes(t->lanes_bytes, t->shards)), mb(DELIVERY_BYTES_MAX));
 }
 
+void tuning_raise_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files); /* Refused: it stays as it is, and is printed so. */
+}
+
 void tuning_print(const struct tuning *t, const struct process_settings *s, FILE *out)
 {
     struct rlimit files = {0};
@@ -150,7 +158,9 @@ void tuning_print(const struct tuning *t, const struct process_settings *s, FILE
     fprintf(out, "vectors          %s: %s\n", cpu_level_name(level),
             getenv("SPATE_CPU") != NULL ? "the CPU, and SPATE_CPU" : "what the CPU has");
     getrlimit(RLIMIT_NOFILE, &files);
-    fprintf(out, "open files       %llu: connections and files together (ulimit -n, LimitNOFILE)\n",
+    fprintf(out,
+            "open files       %llu: connections and files together, the hard limit (ulimit -Hn, "
+            "LimitNOFILE)\n",
             (unsigned long long)files.rlim_cur);
     fprintf(out, "io_uring         %s\n", io_uring_usable(why, sizeof(why)) ? "usable" : why);
 }

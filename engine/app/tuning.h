@@ -26,6 +26,9 @@ struct tuning {
 
 /* ERR_CONFIG after reporting a spate.cpu_affinity that cannot be had. */
 err tuning_make(struct tuning *t, const struct process_settings *s, struct diag *diag) MUST_USE;
+/* Lets the process have as many files as its hard limit allows: a connection is one, and the usual
+ * soft limit of 1,024 is there for programs that use select(). */
+void tuning_raise_files(void);
 /* What one of `lanes` lanes (outputs of all pipelines times shards) may hold of lanes_bytes. */
 size_t tuning_lane_bytes(size_t lanes_bytes, uint64_t lanes);
 /* For people. */

@@ -79,6 +79,11 @@ def test_explain_tuning(tmp_path):
     assert told["pinning"] == "none: with less than four CPUs none can be left to the writers of outputs"
 
 
+def test_soft_limit_of_open_files_is_raised():
+    told = explained(before=["prlimit", "--nofile=64:5000"])
+    assert told["open files"].startswith("5000:")
+
+
 def test_explain_tuning_refuses(tmp_path):
     code, out, err = run("--explain-tuning", "-S", "spate.cpu_affinity=[9999]", cwd=tmp_path)
     assert (code, out) == (1, "") and "9999" in err
