@@ -6,13 +6,15 @@
 #include "engine/base/assert.h"
 #include "parsers/wire/clear.h"
 
-/* A cursor over the text. */
+/* A cursor over the text. It lives in registers as long as every function that takes it is inlined:
+ * in memory, each step would wait for the store of the one before. */
 struct reader {
     slice text;
     uint32_t at;
 };
+#define READS static inline __attribute__((always_inline))
 
-static char reader_peek(const struct reader *r)
+READS char reader_peek(const struct reader *r)
 {
     return r->at < r->text.n ? r->text.p[r->at] : 0;
 }
@@ -30,15 +32,16 @@ static bool fault(struct syslog_5424 *out, enum syslog_5424_fault what, uint32_t
 }
 
 /* At least one space and all that follow it. */
-static bool read_spaces(struct reader *r)
+READS bool read_spaces(struct reader *r)
 {
-    if (reader_peek(r) != ' ' || r->at >= r->text.n) return false;
-    while (r->at < r->text.n && r->text.p[r->at] == ' ') r->at++;
+    if (r->at >= r->text.n || r->text.p[r->at] != ' ') return false;
+    r->at++;
+    while (__builtin_expect(r->at < r->text.n && r->text.p[r->at] == ' ', 0)) r->at++;
     return true;
 }
 
 /* Up to digits_max digits. */
-static bool read_number(struct reader *r, uint32_t digits_max, uint32_t *out)
+READS bool read_number(struct reader *r, uint32_t digits_max, uint32_t *out)
 {
     uint32_t n = 0;
     *out = 0;
@@ -50,7 +53,7 @@ static bool read_number(struct reader *r, uint32_t digits_max, uint32_t *out)
 }
 
 /* Bytes up to a space or the end. */
-static slice read_token(struct reader *r)
+READS slice read_token(struct reader *r)
 {
     uint32_t from = r->at;
     const __m128i space = _mm_set1_epi8(' ');
@@ -73,7 +76,7 @@ static slice read_token(struct reader *r)
 }
 
 /* A header field: not empty, "-" is absent. A trailing newline belongs to no field. */
-static bool read_field(struct reader *r, slice *out)
+READS bool read_field(struct reader *r, slice *out)
 {
     slice token = read_token(r);
     *out = token;
@@ -141,31 +144,61 @@ static bool sd_name_byte(char c)
     return c > ' ' && c < 0x7f && c != '=' && c != ']' && c != '"';
 }
 
-static bool read_sd_name(struct reader *r)
+/* Behind the name at `at`. */
+static inline uint32_t sd_name_end(slice text, uint32_t at)
+{
+    for (; text.n - at >= 16; at += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(text.p + at));
+        __m128i part = _mm_cmpgt_epi8(v, _mm_set1_epi8(' ')); /* signed: not above 0x7f either */
+        __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('=')),
+                                                 _mm_cmpeq_epi8(v, _mm_set1_epi8(']'))),
+                                    _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+                                                 _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))));
+        uint32_t ends = (uint32_t)_mm_movemask_epi8(_mm_andnot_si128(stop, part)) ^ 0xffff;
+        if (ends != 0) return at + (uint32_t)__builtin_ctz(ends);
+    }
+    while (at < text.n && sd_name_byte(text.p[at])) at++;
+    return at;
+}
+
+/* The next quote, bracket or backslash. */
+static inline uint32_t sd_value_stop(slice text, uint32_t at)
+{
+    for (; text.n - at >= 16; at += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(text.p + at));
+        __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+                                                 _mm_cmpeq_epi8(v, _mm_set1_epi8(']'))),
+                                    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+        uint32_t found = (uint32_t)_mm_movemask_epi8(stop);
+        if (found != 0) return at + (uint32_t)__builtin_ctz(found);
+    }
+    while (at < text.n && text.p[at] != '"' && text.p[at] != ']' && text.p[at] != '\\') at++;
+    return at;
+}
+
+READS bool read_sd_name(struct reader *r)
 {
     uint32_t from = r->at;
-    while (r->at < r->text.n && sd_name_byte(r->text.p[r->at])) r->at++;
+    r->at = sd_name_end(r->text, from);
     return r->at > from;
 }
 
 /* "value" after the '=': to behind the closing quote. */
-static bool read_sd_value(struct reader *r)
+READS bool read_sd_value(struct reader *r)
 {
     if (reader_peek(r) != '"') return false;
-    for (r->at++; r->at < r->text.n; r->at++) {
-        char c = r->text.p[r->at];
-        if (c == ']') return false; /* must be escaped */
-        if (c == '"') {
-            r->at++;
-            return true;
-        }
-        if (c == '\\') r->at++;
+    r->at++;
+    for (;;) {
+        r->at = sd_value_stop(r->text, r->at);
+        if (r->at >= r->text.n || r->text.p[r->at] == ']') return false; /* must be escaped */
+        if (r->text.p[r->at++] == '"') return true;
+        if (r->at == r->text.n) return false;
+        r->at++;
     }
-    return false;
 }
 
 /* "[id name="value" ...]" one or more times, at least the first bracket is there. */
-static bool read_structured_data(struct reader *r)
+READS bool read_structured_data(struct reader *r)
 {
     while (reader_peek(r) == '[') {
         r->at++;
@@ -183,7 +216,7 @@ static bool read_structured_data(struct reader *r)
     return true;
 }
 
-static bool read_header(struct reader *r, struct syslog_5424 *out)
+READS bool read_header(struct reader *r, struct syslog_5424 *out)
 {
     uint32_t from = r->at;
     if (reader_peek(r) != '<') return fault(out, SYSLOG_5424_PRIORITY, from);
@@ -260,8 +293,7 @@ struct syslog_sd syslog_sd_start(slice structured_data)
 
 static slice sd_take_name(slice *rest)
 {
-    uint32_t n = 0;
-    while (n < rest->n && sd_name_byte(rest->p[n])) n++;
+    uint32_t n = sd_name_end(*rest, 0);
     slice name = slice_part(*rest, 0, n);
     *rest = slice_from(*rest, n);
     return name;
@@ -272,12 +304,10 @@ static slice sd_take_value(slice *rest, bool *escaped)
 {
     uint32_t n = 0;
     *escaped = false;
-    while (n < rest->n && rest->p[n] != '"') {
-        if (rest->p[n] == '\\') {
-            *escaped = true;
-            n++;
-        }
-        n++;
+    while ((n = sd_value_stop(*rest, n)) < rest->n && rest->p[n] != '"') {
+        /* A bracket is escaped, or the parser would have refused it. */
+        *escaped = true;
+        n = n + 2 < rest->n ? n + 2 : rest->n;
     }
     slice value = slice_part(*rest, 0, n);
     *rest = slice_from(*rest, n + 1);
