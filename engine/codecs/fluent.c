@@ -189,15 +189,7 @@ static void encode(void *state, const void *cfg, struct batch *b, struct event *
     msgpack_write_list(out, 3);
     tag_write(b, ev, out);
     time_write(cfg, timed ? ev->time.u.time_ns : b->now_ns, out);
-    msgpack_write_map(out, ev->data.n + timed);
-    if (timed) {
-        msgpack_write_string(out, SLICE("@timestamp"));
-        msgpack_write(out, &ev->time, &b->arena);
-    }
-    for (uint32_t i = 0; i < ev->data.n; i++) {
-        msgpack_write_string(out, slice_make(ev->data.at[i].key, ev->data.at[i].key_n));
-        msgpack_write(out, &ev->data.at[i].val, &b->arena);
-    }
+    msgpack_write_event(out, ev, &b->arena);
 }
 
 static err compile(void *config, struct compiler *c)

@@ -75,16 +75,7 @@ static uint32_t decode(void *state, const void *cfg_, slice in, struct decode *d
 static void encode(void *state, const void *cfg, struct batch *b, struct event *ev, struct buf *out)
 {
     (void)state, (void)cfg;
-    bool timed = ev->time.type != VALUE_NIL;
-    msgpack_write_map(out, ev->data.n + timed);
-    if (timed) {
-        msgpack_write_string(out, SLICE("@timestamp"));
-        msgpack_write(out, &ev->time, &b->arena);
-    }
-    for (uint32_t i = 0; i < ev->data.n; i++) {
-        msgpack_write_string(out, slice_make(ev->data.at[i].key, ev->data.at[i].key_n));
-        msgpack_write(out, &ev->data.at[i].val, &b->arena);
-    }
+    msgpack_write_event(out, ev, &b->arena);
 }
 
 static err compile(void *config, struct compiler *c)

@@ -315,14 +315,8 @@ static err compile_columns(struct csv_cfg *cfg, struct compiler *c)
 static err csv_compile(void *config, struct compiler *c)
 {
     struct csv_cfg *cfg = config;
-    /* The two spellings of a zero byte: nothing is quoted, unless by NULs. */
-    if (slice_equal(cfg->quote_char, SLICE("\\x00"))) cfg->quote_char = SLICE("\0");
-    if (csv_format_init(&cfg->format, cfg->separator, cfg->quote_char) != ERR_OK) {
-        bool empty = cfg->separator.n == 0;
-        compile_error(c, empty ? "separator" : "quote_char", NULL,
-                      empty ? "the separator is empty" : "quote_char must be a single character");
+    if (csv_format_compile(&cfg->format, cfg->separator, &cfg->quote_char, c) != ERR_OK)
         return ERR_CONFIG;
-    }
     if (compile_field_option(c, &cfg->source, "source", cfg->source_name) != ERR_OK ||
         compile_field_option(c, &cfg->target, "target", cfg->target_name) != ERR_OK)
         return ERR_CONFIG;

@@ -191,29 +191,18 @@ static bool answer_take(struct look_run *r, struct http_request *q)
 /* Stands for a request that cannot be made. */
 static struct http_request impossible;
 
-static void ask_from(struct look_run *r, const struct sel *in, uint32_t *at)
+static void *ask(void *run, struct event *ev)
 {
+    struct look_run *r = run;
     struct look_state *s = r->state;
-    for (; *at < in->n && lookup_may_ask(s->asker, &s->counters); (*at)++) {
-        r->ev = &r->batch->event[in->at[*at]];
-        struct http_request *q = request_make(r);
-        s->request[*at] = q != NULL ? q : &impossible;
-        if (q == NULL) continue;
-        s->key.n = 0;
-        buf_add_slice(&s->key, buf_slice(&q->url));
-        buf_add_byte(&s->key, 0);
-        buf_add_slice(&s->key, buf_slice(&q->body));
-        slice key = buf_slice(&s->key);
-        uint64_t hash = hash_bytes(key.p, key.n, 0);
-        struct lookup_question *same = lookup_find(s->asker, key, hash);
-        counter_add(same != NULL ? &s->counters.hits : &s->counters.misses, 1);
-        if (same != NULL) {
-            http_request_free(q);
-            s->request[*at] = (struct http_request *)same;
-        } else {
-            http_ask(s->asker, q, key, hash);
-        }
-    }
+    r->ev = ev;
+    struct http_request *q = request_make(r);
+    if (q == NULL) return &impossible;
+    s->key.n = 0;
+    buf_add_slice(&s->key, buf_slice(&q->url));
+    buf_add_byte(&s->key, 0);
+    buf_add_slice(&s->key, buf_slice(&q->body));
+    return http_ask(s->asker, &s->counters, q, buf_slice(&s->key));
 }
 
 static enum applied look_apply(void *state, const void *config, struct batch *b,
@@ -221,18 +210,9 @@ static enum applied look_apply(void *state, const void *config, struct batch *b,
 {
     struct look_state *s = state;
     struct look_run r = {.state = s, .cfg = config, .batch = b};
-    uint32_t at = 0;
     (void)run;
-    if (s->request == NULL) {
-        s->request = arena_alloc(&b->arena, ((size_t)in->n + 1) * sizeof(*s->request), 8);
-        memset(s->request, 0, ((size_t)in->n + 1) * sizeof(*s->request));
-    }
-    for (;;) {
-        while (at < in->n && s->request[at] != NULL) at++;
-        ask_from(&r, in, &at);
-        if (lookup_wait(s->asker) == APPLY_PARKED) return APPLY_PARKED;
-        if (at == in->n) break;
-    }
+    if (lookup_each(s->asker, &s->counters, b, in, &s->request, ask, &r) == APPLY_PARKED)
+        return APPLY_PARKED;
     for (uint32_t i = 0; i < in->n; i++) {
         r.ev = &b->event[in->at[i]];
         if (answer_take(&r, s->request[i] == &impossible ? NULL : s->request[i]))

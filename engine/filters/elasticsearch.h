@@ -54,7 +54,7 @@ struct look_cfg {
 
 struct look_state {
     struct lookup_asker *asker;
-    struct http_request **request; /* per event of the batch that is worked on; NULL: none */
+    void **request; /* of lookup_each: struct http_request */
     struct json_reader reader;
     struct buf key;
     struct log_gate gate;

@@ -44,7 +44,7 @@ struct http_cfg {
 
 struct http_state {
     struct lookup_asker *asker;
-    struct http_request **request; /* per event of the batch that is worked on; NULL: none */
+    void **request; /* of lookup_each: struct http_request */
     struct json_reader reader;
     struct buf text, key;
     uint64_t serial;
@@ -264,27 +264,13 @@ static bool answer_take(struct http_run *r, struct http_request *q)
 /* Stands for a request that cannot be made. */
 static struct http_request impossible;
 
-/* Asks for events from *at on, until all are or enough is out. */
-static void ask_from(struct http_run *r, const struct sel *in, uint32_t *at)
+static void *ask(void *run, struct event *ev)
 {
-    struct http_state *s = r->state;
-    for (; *at < in->n && lookup_may_ask(s->asker, &s->counters); (*at)++) {
-        r->ev = &r->batch->event[in->at[*at]];
-        struct http_request *q = request_make(r);
-        s->request[*at] = q != NULL ? q : &impossible;
-        if (q == NULL) continue;
-        slice key = key_make_of(r, q);
-        uint64_t hash = hash_bytes(key.p, key.n, 0);
-        struct lookup_question *same = lookup_find(s->asker, key, hash);
-        if (same != NULL) {
-            http_request_free(q);
-            counter_add(&s->counters.hits, 1);
-            s->request[*at] = (struct http_request *)same;
-            continue;
-        }
-        counter_add(&s->counters.misses, 1);
-        http_ask(s->asker, q, key, hash);
-    }
+    struct http_run *r = run;
+    r->ev = ev;
+    struct http_request *q = request_make(r);
+    if (q == NULL) return &impossible;
+    return http_ask(r->state->asker, &r->state->counters, q, key_make_of(r, q));
 }
 
 static enum applied http_apply(void *state, const void *config, struct batch *b,
@@ -292,18 +278,9 @@ static enum applied http_apply(void *state, const void *config, struct batch *b,
 {
     struct http_state *s = state;
     struct http_run r = {.state = s, .cfg = config, .batch = b};
-    uint32_t at = 0;
     (void)run;
-    if (s->request == NULL) {
-        s->request = arena_alloc(&b->arena, ((size_t)in->n + 1) * sizeof(*s->request), 8);
-        memset(s->request, 0, ((size_t)in->n + 1) * sizeof(*s->request));
-    }
-    for (;;) {
-        while (at < in->n && s->request[at] != NULL) at++;
-        ask_from(&r, in, &at);
-        if (lookup_wait(s->asker) == APPLY_PARKED) return APPLY_PARKED;
-        if (at == in->n) break;
-    }
+    if (lookup_each(s->asker, &s->counters, b, in, &s->request, ask, &r) == APPLY_PARKED)
+        return APPLY_PARKED;
     for (uint32_t i = 0; i < in->n; i++) {
         r.ev = &b->event[in->at[i]];
         if (answer_take(&r, s->request[i] == &impossible ? NULL : s->request[i]))

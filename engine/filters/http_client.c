@@ -354,13 +354,22 @@ bool http_request_header(struct http_request *q, slice name, slice value)
     return ok;
 }
 
-void http_ask(struct lookup_asker *asker, struct http_request *q, slice key, uint64_t hash)
+struct http_request *http_ask(struct lookup_asker *asker, struct lookup_counters *counters,
+                              struct http_request *q, slice key)
 {
+    uint64_t hash = hash_bytes(key.p, key.n, 0);
+    struct lookup_question *same = lookup_find(asker, key, hash);
+    counter_add(same != NULL ? &counters->hits : &counters->misses, 1);
+    if (same != NULL) {
+        http_request_free(q);
+        return (struct http_request *)same;
+    }
     q->base.key = slice_make(slice_dup_cstr(key), key.n);
     q->base.hash = hash;
     q->base.discard = discard;
     buf_cstr(&q->url);
     lookup_ask(asker, q->client->service, &q->base);
+    return q;
 }
 
 bool http_header_next(const struct http_request *q, uint32_t *at, slice *name, slice *value)

@@ -67,8 +67,10 @@ struct http_request *http_request_new(struct http_client *client, const char *me
 void http_request_free(struct http_request *q);
 /* A name and value with line breaks in them is refused. */
 bool http_request_header(struct http_request *q, slice name, slice value);
-/* Asks; from here on q is the asker's. The key is copied. */
-void http_ask(struct lookup_asker *asker, struct http_request *q, slice key, uint64_t hash);
+/* Asks, or finds the request with the same key that was asked for this batch and frees q. Returns
+ * the one to wait for, which is the asker's from here on. The key is copied. */
+struct http_request *http_ask(struct lookup_asker *asker, struct lookup_counters *counters,
+                              struct http_request *q, slice key);
 /* Goes over the lines of the answer's header; *at begins as 0. */
 bool http_header_next(const struct http_request *q, uint32_t *at, slice *name, slice *value);
 /* Appends the text with all but RFC 3986's unreserved characters as %XX. */

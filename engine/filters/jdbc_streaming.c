@@ -43,7 +43,7 @@ struct jdbc_cfg {
 struct jdbc_state {
     struct lookup_asker *asker;
     struct ttl_cache cache;
-    struct odbc_question **question; /* per event of the batch that is worked on; NULL: none */
+    void **question; /* of lookup_each: struct odbc_question */
     struct json_reader reader;
     struct buf key, text;
     struct log_gate gate;
@@ -163,19 +163,21 @@ static void note_answer(struct jdbc_run *r, struct odbc_question *q)
 /* Stands for events that need no answer (any more). */
 static struct odbc_question settled;
 
-static struct odbc_question *event_ask(struct jdbc_run *r)
+static void *ask(void *run, struct event *ev)
 {
+    struct jdbc_run *r = run;
     struct jdbc_state *s = r->state;
     const struct jdbc_cfg *cfg = r->cfg;
     struct value values[ODBC_PARAMS_MAX];
     slice known;
+    r->ev = ev;
     for (uint32_t i = 0; i < cfg->param_n; i++) values[i] = param_value(r, &cfg->param[i]);
     slice key = key_of(r, values);
     uint64_t hash = hash_bytes(key.p, key.n, 0);
     struct lookup_question *same = lookup_find(s->asker, key, hash);
     bool cached = same == NULL && ttl_cache_get(&s->cache, key, r->now_ns, &known);
     counter_add(same != NULL || cached ? &s->counters.hits : &s->counters.misses, 1);
-    if (same != NULL) return (struct odbc_question *)same;
+    if (same != NULL) return same;
     if (cached) {
         rows_take(r, known.p[0] == 'f', slice_from(known, 1));
         return &settled;
@@ -202,21 +204,9 @@ static enum applied jdbc_apply(void *state, const void *config, struct batch *b,
 {
     struct jdbc_state *s = state;
     struct jdbc_run r = {.state = s, .cfg = config, .batch = b, .now_ns = clock_mono_ns()};
-    uint32_t at = 0;
     (void)run;
-    if (s->question == NULL) {
-        s->question = arena_alloc(&b->arena, ((size_t)in->n + 1) * sizeof(*s->question), 8);
-        memset(s->question, 0, ((size_t)in->n + 1) * sizeof(*s->question));
-    }
-    for (;;) {
-        while (at < in->n && s->question[at] != NULL) at++;
-        for (; at < in->n && lookup_may_ask(s->asker, &s->counters); at++) {
-            r.ev = &b->event[in->at[at]];
-            s->question[at] = event_ask(&r);
-        }
-        if (lookup_wait(s->asker) == APPLY_PARKED) return APPLY_PARKED;
-        if (at == in->n) break;
-    }
+    if (lookup_each(s->asker, &s->counters, b, in, &s->question, ask, &r) == APPLY_PARKED)
+        return APPLY_PARKED;
     for (uint32_t i = 0; i < in->n; i++) {
         struct odbc_question *q = s->question[i];
         r.ev = &b->event[in->at[i]];

@@ -15,6 +15,18 @@ enum csv_type csv_type_of(struct config_hash convert, slice column)
     return CSV_TEXT;
 }
 
+err csv_format_compile(struct csv_format *format, slice separator, slice *quote_char,
+                       struct compiler *c)
+{
+    /* The two spellings of a zero byte: nothing is quoted, unless by NULs. */
+    if (slice_equal(*quote_char, SLICE("\\x00"))) *quote_char = SLICE("\0");
+    if (csv_format_init(format, separator, *quote_char) == ERR_OK) return ERR_OK;
+    bool empty = separator.n == 0;
+    compile_error(c, empty ? "separator" : "quote_char", NULL,
+                  empty ? "the separator is empty" : "quote_char must be a single character");
+    return ERR_CONFIG;
+}
+
 err csv_types_check(struct config_hash convert, struct compiler *c)
 {
     err result = ERR_OK;

@@ -1,5 +1,6 @@
 /*
- * csv_convert.h - the types that columns of comma-separated values can be converted to.
+ * csv_convert.h - options of comma-separated values that the csv filter and codec share: the
+ * format, and the types that columns can be converted to.
  *
  * Compiling runs on the control thread, the rest on the shard that owns the arena.
  */
@@ -7,6 +8,7 @@
 #define ENGINE_PLAN_CSV_CONVERT_H
 #include "engine/base/tz.h"
 #include "engine/plan/compiler.h"
+#include "parsers/text/csv.h"
 
 enum csv_type {
     CSV_INTEGER,
@@ -17,6 +19,10 @@ enum csv_type {
     CSV_TEXT /* no conversion */
 };
 
+/* Of the options `separator` and `quote_char`, of which the spelling "\x00" becomes the byte;
+ * reports what is wrong with them. */
+err csv_format_compile(struct csv_format *format, slice separator, slice *quote_char,
+                       struct compiler *c) MUST_USE;
 /* Reports values of the option `convert` that are no types. */
 err csv_types_check(struct config_hash convert, struct compiler *c) MUST_USE;
 /* The type of a column. */

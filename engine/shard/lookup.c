@@ -222,6 +222,24 @@ enum applied lookup_wait(struct lookup_asker *a)
     return APPLY_PARKED;
 }
 
+enum applied lookup_each(struct lookup_asker *a, struct lookup_counters *counters, struct batch *b,
+                         const struct sel *in, void ***of_event,
+                         void *(*ask)(void *run, struct event *ev), void *run)
+{
+    uint32_t at = 0;
+    if (*of_event == NULL) {
+        size_t bytes = ((size_t)in->n + 1) * sizeof(void *);
+        *of_event = memset(arena_alloc(&b->arena, bytes, _Alignof(void *)), 0, bytes);
+    }
+    for (;;) {
+        while (at < in->n && (*of_event)[at] != NULL) at++;
+        for (; at < in->n && lookup_may_ask(a, counters); at++)
+            (*of_event)[at] = ask(run, &b->event[in->at[at]]);
+        if (lookup_wait(a) == APPLY_PARKED) return APPLY_PARKED;
+        if (at == in->n) return APPLIED;
+    }
+}
+
 void lookup_end(struct lookup_asker *a)
 {
     ASSERT(a->out_n == 0);

@@ -66,6 +66,13 @@ void lookup_ask(struct lookup_asker *a, struct lookup_service *service, struct l
 /* APPLY_PARKED: the filter returns that, and is applied again to the same batch when all that was
  * asked is answered. APPLIED: nothing is out (any more): go on. */
 enum applied lookup_wait(struct lookup_asker *a);
+/* lookup_wait for filters whose events wait for one thing each: asks for every event that has none
+ * yet, as far as may be asked. `ask` returns what the event waits for, or what stands for nothing;
+ * never NULL. *of_event is NULL when a batch begins (the filter sets it back when it ends), and
+ * then an array in the batch's arena, in the order of `in`. */
+enum applied lookup_each(struct lookup_asker *a, struct lookup_counters *counters, struct batch *b,
+                         const struct sel *in, void ***of_event,
+                         void *(*ask)(void *run, struct event *ev), void *run);
 /* The batch is done: its questions are freed. None may be out. */
 void lookup_end(struct lookup_asker *a);
 /* The five counters, for filter_ops.stats. */

@@ -346,3 +346,17 @@ void msgpack_write(struct buf *out, struct value *v, struct arena *arena)
         }
     }
 }
+
+void msgpack_write_event(struct buf *out, struct event *ev, struct arena *arena)
+{
+    bool timed = ev->time.type == VALUE_TIME;
+    msgpack_write_map(out, ev->data.n + timed);
+    if (timed) {
+        msgpack_write_string(out, SLICE("@timestamp"));
+        msgpack_write(out, &ev->time, arena);
+    }
+    for (uint32_t i = 0; i < ev->data.n; i++) {
+        msgpack_write_string(out, slice_make(ev->data.at[i].key, ev->data.at[i].key_n));
+        msgpack_write(out, &ev->data.at[i].val, arena);
+    }
+}

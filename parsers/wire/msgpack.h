@@ -11,7 +11,7 @@
 #ifndef PARSERS_WIRE_MSGPACK_H
 #define PARSERS_WIRE_MSGPACK_H
 #include "engine/base/err.h"
-#include "engine/event/map.h"
+#include "engine/event/event.h"
 
 #define MSGPACK_DEPTH_MAX 128u
 #define MSGPACK_VALUES_MAX (1u << 20)
@@ -57,5 +57,7 @@ void msgpack_write_string(struct buf *out, slice text);
 void msgpack_write_int(struct buf *out, int64_t num);
 void msgpack_write_list(struct buf *out, uint32_t n); /* the head; the items follow */
 void msgpack_write_map(struct buf *out, uint32_t n);
+/* An event as a map, with its time if it has one. */
+void msgpack_write_event(struct buf *out, struct event *ev, struct arena *arena);
 
 #endif
