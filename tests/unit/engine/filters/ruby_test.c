@@ -1,75 +1,12 @@
 /* ruby_test.c - scripts that crash, hang, flood or lie; maps that end; a machine without Ruby. */
-#include "tests/unit/t.h"
+#include "tests/unit/plan_fixture.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "engine/base/log.h"
 #include "engine/plan/filter_kit.h"
-#include "engine/plan/plan.h"
-#include "engine/registry.h"
 #include "parsers/init.h"
-
-struct fixture {
-    struct heap heap, settings_heap;
-    struct diag diag;
-    struct plan *plan;
-    struct plan_state *state;
-    struct page_pool pool;
-    struct batch batch;
-    struct plan_run run;
-};
-
-static void compile(struct fixture *f, const char *config)
-{
-    *f = (struct fixture){0};
-    struct ast *ast = heap_alloc(&f->heap, sizeof(*ast));
-    struct process_settings *settings = process_settings_new(&f->settings_heap);
-    assert_int_equal(process_settings_finish(settings, &f->diag), ERR_OK);
-    const struct source *source = source_new(&f->heap, SLICE("test"), slice_from_cstr(config));
-    assert_int_equal(ast_parse(source, (struct ast_options){0}, &f->heap, &f->diag, ast), ERR_OK);
-    f->plan = plan_compile(ast, &f->heap, &f->diag, &plugin_registry, settings, NULL);
-}
-
-static void setup(struct fixture *f, const char *config)
-{
-    compile(f, config);
-    assert_non_null(f->plan);
-    f->state = plan_state_new(f->plan, NULL, NULL);
-    assert_non_null(f->state);
-    page_pool_init(&f->pool, SIZE_MAX);
-    batch_init(&f->batch, &f->pool);
-}
-
-static void release(struct fixture *f)
-{
-    if (f->plan != NULL) plan_free(f->plan);
-    diag_fini(&f->diag);
-    heap_fini(&f->heap);
-    heap_fini(&f->settings_heap);
-}
-
-static void teardown(struct fixture *f)
-{
-    batch_fini(&f->batch);
-    page_pool_fini(&f->pool);
-    plan_state_free(f->state);
-    release(f);
-}
-
-static struct event *add(struct fixture *f, slice message)
-{
-    struct event *ev = batch_add(&f->batch);
-    map_append(&ev->data, &f->batch.arena, key_make(&f->batch.arena, SLICE("message")),
-               value_string(message));
-    return ev;
-}
-
-static void run(struct fixture *f)
-{
-    plan_run_init(&f->run, f->state, &f->batch);
-    assert_int_equal(plan_step(&f->run), STEP_DONE);
-}
 
 static int64_t number(struct fixture *f, struct event *ev, const char *name)
 {
@@ -79,29 +16,22 @@ static int64_t number(struct fixture *f, struct event *ev, const char *name)
     return v->u.num;
 }
 
-static void stats(struct fixture *f, const char *want)
-{
-    struct buf out = {0};
-    f->plan->filter[0].ops->stats(plan_filter_state(f->state, 0), f->plan->filter[0].cfg, &out);
-    assert_slice_equal(buf_slice(&out), slice_from_cstr(want));
-    buf_fini(&out);
-}
-
 /* One event with `message`, then one more: the first batch fails, the next does not. */
 static void fails_once(struct fixture *f, const char *message, const char *want_stats)
 {
-    struct event *bad = add(f, slice_from_cstr(message)), *beside = add(f, SLICE("fine"));
-    run(f);
+    struct event *bad = fixture_add(f, slice_from_cstr(message)),
+                 *beside = fixture_add(f, SLICE("fine"));
+    fixture_run(f);
     assert_true(event_has_tag(&f->batch, bad, SLICE("_rubyexception")));
     assert_true(event_has_tag(&f->batch, beside, SLICE("_rubyexception")));
     assert_int_equal(f->run.sel.n, 2);
     batch_reset(&f->batch);
-    struct event *good = add(f, SLICE("fine"));
-    run(f);
+    struct event *good = fixture_add(f, SLICE("fine"));
+    fixture_run(f);
     assert_false(event_has_tag(&f->batch, good, SLICE("_rubyexception")));
     assert_int_equal(number(f, good, "n"), 1); /* a new process: what it had kept is gone */
     batch_reset(&f->batch);
-    stats(f, want_stats);
+    fixture_stats(f, 0, want_stats);
 }
 
 /* On a busy machine all but the endless ones take their time, too. */
@@ -127,31 +57,31 @@ static void test_crash(void **state)
 {
     (void)state;
     struct fixture f;
-    setup(&f, SCRIPT("20"));
+    fixture_setup(&f, SCRIPT("20"));
     fails_once(&f, "crash", ",\"failures\":2,\"refused\":0,\"crashes\":1,\"timeouts\":0");
     fails_once(&f, "leave", ",\"failures\":4,\"refused\":0,\"crashes\":2,\"timeouts\":0");
     fails_once(&f, "huge", ",\"failures\":6,\"refused\":0,\"crashes\":3,\"timeouts\":0");
-    teardown(&f);
+    fixture_teardown(&f);
 }
 
 static void test_hang(void **state)
 {
     (void)state;
     struct fixture f;
-    setup(&f, SCRIPT("1"));
+    fixture_setup(&f, SCRIPT("1"));
     fails_once(&f, "hang", ",\"failures\":2,\"refused\":0,\"crashes\":0,\"timeouts\":1");
     fails_once(&f, "sleep", ",\"failures\":4,\"refused\":0,\"crashes\":0,\"timeouts\":2");
-    teardown(&f);
+    fixture_teardown(&f);
 }
 
 static void test_lie(void **state)
 {
     (void)state;
     struct fixture f;
-    setup(&f, SCRIPT("20"));
+    fixture_setup(&f, SCRIPT("20"));
     fails_once(&f, "lie", ",\"failures\":2,\"refused\":0,\"crashes\":1,\"timeouts\":0");
     fails_once(&f, "nonsense", ",\"failures\":4,\"refused\":0,\"crashes\":1,\"timeouts\":0");
-    teardown(&f);
+    fixture_teardown(&f);
 }
 
 /* Too much output costs one event its changes, not the batch and not the process. */
@@ -159,15 +89,15 @@ static void test_flood(void **state)
 {
     (void)state;
     struct fixture f;
-    setup(&f, SCRIPT("20"));
-    struct event *big = add(&f, SLICE("flood")), *beside = add(&f, SLICE("fine"));
-    run(&f);
+    fixture_setup(&f, SCRIPT("20"));
+    struct event *big = fixture_add(&f, SLICE("flood")), *beside = fixture_add(&f, SLICE("fine"));
+    fixture_run(&f);
     assert_true(event_has_tag(&f.batch, big, SLICE("_rubyexception")));
     assert_null(event_get_named(&f.batch, big, SLICE("big")));
     assert_false(event_has_tag(&f.batch, beside, SLICE("_rubyexception")));
     assert_int_equal(number(&f, beside, "n"), 2);
-    stats(&f, ",\"failures\":1,\"refused\":0,\"crashes\":0,\"timeouts\":0");
-    teardown(&f);
+    fixture_stats(&f, 0, ",\"failures\":1,\"refused\":0,\"crashes\":0,\"timeouts\":0");
+    fixture_teardown(&f);
 }
 
 /* More names than are numbered: both sides forget them together. */
@@ -175,10 +105,10 @@ static void test_names(void **state)
 {
     (void)state;
     struct fixture f;
-    setup(&f, "filter { ruby { code => 'event.set(\"n\", event.to_hash.keys.size);"
-              " event.set(\"m\", event.get(\"[h][message]\"))' } }");
+    fixture_setup(&f, "filter { ruby { code => 'event.set(\"n\", event.to_hash.keys.size);"
+                      " event.set(\"m\", event.get(\"[h][message]\"))' } }");
     for (int round = 0; round < 6; round++) {
-        struct event *ev = add(&f, SLICE("x"));
+        struct event *ev = fixture_add(&f, SLICE("x"));
         struct map *map = map_new(&f.batch.arena);
         for (int i = 0; i < 3000; i++) {
             struct buf name = {0};
@@ -190,34 +120,36 @@ static void test_names(void **state)
         }
         map_put(map, &f.batch.arena, key_borrow(SLICE("message")), value_int(round));
         map_put(&ev->data, &f.batch.arena, key_borrow(SLICE("h")), value_map(map));
-        run(&f);
+        fixture_run(&f);
         assert_int_equal(number(&f, ev, "n"), 3003);
         assert_int_equal(number(&f, ev, "m"), round);
         batch_reset(&f.batch);
     }
-    teardown(&f);
+    fixture_teardown(&f);
 }
 
 static void test_full(void **state)
 {
     (void)state;
     struct fixture f;
-    setup(&f, "filter { ruby { code => '70_000.times { new_event_block.call(event.clone) }' } }");
-    add(&f, SLICE("x"));
-    run(&f);
+    fixture_setup(
+        &f, "filter { ruby { code => '70_000.times { new_event_block.call(event.clone) }' } }");
+    fixture_add(&f, SLICE("x"));
+    fixture_run(&f);
     assert_int_equal(f.batch.n, BATCH_EVENTS_MAX);
-    stats(&f, ",\"failures\":0,\"refused\":4465,\"crashes\":0,\"timeouts\":0");
-    teardown(&f);
+    fixture_stats(&f, 0, ",\"failures\":0,\"refused\":4465,\"crashes\":0,\"timeouts\":0");
+    fixture_teardown(&f);
 }
 
 static void test_init_fails(void **state)
 {
     (void)state;
     struct fixture f;
-    compile(&f, "filter { ruby { code => '' } ruby { init => 'raise \"no\"' code => '' } }");
+    fixture_compile(&f,
+                    "filter { ruby { code => '' } ruby { init => 'raise \"no\"' code => '' } }");
     assert_non_null(f.plan);
     assert_null(plan_state_new(f.plan, NULL, NULL));
-    release(&f);
+    fixture_release(&f);
 }
 
 static void test_no_ruby(void **state)
@@ -227,14 +159,14 @@ static void test_no_ruby(void **state)
     struct buf text = {0};
     char *path = slice_dup_cstr(slice_from_cstr(getenv("PATH")));
     setenv("PATH", "/nonexistent", 1);
-    compile(&f, "filter { ruby { code => '' } }");
+    fixture_compile(&f, "filter { ruby { code => '' } }");
     setenv("PATH", path, 1);
     free(path);
     assert_null(f.plan);
     diag_print(&f.diag, &text);
     assert_true(slice_find(buf_slice(&text), SLICE("package `ruby`")) >= 0);
     buf_fini(&text);
-    release(&f);
+    fixture_release(&f);
 }
 
 static void aggregate_tick(struct fixture *f, bool last)
@@ -247,13 +179,14 @@ static void test_aggregate_end(void **state)
 {
     (void)state;
     struct fixture f;
-    setup(&f,
-          "filter { aggregate { task_id => '%{message}' code => 'map[\"n\"] ||= 0; map[\"n\"] += 1'"
-          " push_map_as_event_on_timeout => true timeout => 1 timeout_task_id_field => 'id'"
-          " timeout_tags => ['over'] } }");
-    add(&f, SLICE("a"));
-    add(&f, SLICE("a"));
-    run(&f);
+    fixture_setup(
+        &f,
+        "filter { aggregate { task_id => '%{message}' code => 'map[\"n\"] ||= 0; map[\"n\"] += 1'"
+        " push_map_as_event_on_timeout => true timeout => 1 timeout_task_id_field => 'id'"
+        " timeout_tags => ['over'] } }");
+    fixture_add(&f, SLICE("a"));
+    fixture_add(&f, SLICE("a"));
+    fixture_run(&f);
     batch_reset(&f.batch);
     usleep(1300000);
     for (int i = 0; i < 5; i++) aggregate_tick(&f, false);
@@ -261,7 +194,7 @@ static void test_aggregate_end(void **state)
     assert_int_equal(number(&f, &f.batch.event[0], "n"), 2);
     assert_true(event_has_tag(&f.batch, &f.batch.event[0], SLICE("over")));
     assert_false(event_has_tag(&f.batch, &f.batch.event[0], SLICE("_aggregatefinalflush")));
-    teardown(&f);
+    fixture_teardown(&f);
 }
 
 /* Maps of a task that is not over survive a restart in their file. */
@@ -277,11 +210,11 @@ static void test_aggregate_file(void **state)
                " code => 'map[\"n\"] ||= 0; event.set(\"n\", map[\"n\"] += 1)' } }",
                path);
     for (int64_t round = 1; round <= 3; round++) {
-        setup(&f, buf_cstr(&config));
-        struct event *ev = add(&f, SLICE("a"));
-        run(&f);
+        fixture_setup(&f, buf_cstr(&config));
+        struct event *ev = fixture_add(&f, SLICE("a"));
+        fixture_run(&f);
         assert_int_equal(number(&f, ev, "n"), round);
-        teardown(&f);
+        fixture_teardown(&f);
     }
     assert_int_equal(unlink(path), 0);
     buf_fini(&config);
@@ -291,12 +224,12 @@ static void test_aggregate_singly(void **state)
 {
     (void)state;
     struct fixture f;
-    compile(&f, "filter { aggregate { task_id => '%{a}' code => '' }"
-                " aggregate { task_id => '%{b}' code => '' } }");
+    fixture_compile(&f, "filter { aggregate { task_id => '%{a}' code => '' }"
+                        " aggregate { task_id => '%{b}' code => '' } }");
     assert_non_null(f.plan);
     assert_true(f.plan->serial);
     assert_true(f.plan->singly);
-    release(&f);
+    fixture_release(&f);
 }
 
 int main(void)
