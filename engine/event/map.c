@@ -85,6 +85,12 @@ void map_remove_at(struct map *map, uint32_t at)
 {
     ASSERT(at < map->n);
     map->n--;
+    /* Where @timestamp stands as a rule: the place is given up rather than all others moved. */
+    if (at == 0 && map->cap <= MAP_SCAN_MAX) {
+        map->at++;
+        map->cap--;
+        return;
+    }
     memmove(&map->at[at], &map->at[at + 1], (map->n - at) * sizeof(struct member));
     if (map->cap > MAP_SCAN_MAX) map_index_build(map);
 }

@@ -128,31 +128,71 @@ static bool to_ns(int64_t utc_s, uint32_t nanos, int64_t *out_ns)
 }
 
 #if defined(__SSSE3__)
-/* Nearly all are 2026-11-21T18:08:14[.287853]Z: its first 16 bytes are checked and read at once.
- * False: the long way decides. */
-static bool usual_read(slice text, struct stamp *s)
+/* What stands before the seconds, as the last text had it: times of a stream are neighbours. */
+static _Thread_local struct {
+    __m128i text;
+    int64_t utc_s;
+} minute;
+
+/* 16 bytes as in 2026-11-21T18:08 to seconds; false: the long way decides. */
+static bool minute_read(__m128i text, int64_t *utc_s)
 {
-    if (text.n < 20 || text.n > 30 || text.p[text.n - 1] != 'Z' || text.p[16] != ':') return false;
     const __m128i low = _mm_setr_epi8('0', '0', '0', '0', '-', '0', '0', '-', '0', '0', 'T', '0',
                                       '0', ':', '0', '0');
     const __m128i span = _mm_setr_epi8(9, 9, 9, 9, 0, 1, 9, 0, 3, 9, 0, 2, 9, 0, 5, 9);
     const __m128i digits = _mm_setr_epi8(0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, -1, -1, -1, -1);
-    __m128i v = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)text.p), low);
+    __m128i v = _mm_sub_epi8(text, low);
     if (_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, span), v)) != 0xffff) return false;
     v = _mm_maddubs_epi16(_mm_shuffle_epi8(v, digits), _mm_set1_epi16(0x010a));
-    s->year = _mm_extract_epi16(v, 0) * 100 + _mm_extract_epi16(v, 1);
-    s->month = (uint32_t)_mm_extract_epi16(v, 2);
-    s->day = (uint32_t)_mm_extract_epi16(v, 3);
-    s->hour = (uint32_t)_mm_extract_epi16(v, 4);
-    s->minute = (uint32_t)_mm_extract_epi16(v, 5);
-    if (s->month - 1 > 11 || s->day - 1 > 27 || s->hour > 23) return false;
-    struct reader r = {text.p + 16, text.p + text.n - 1};
-    return seconds(&r, s) && r.at == r.end;
+    int64_t years = _mm_extract_epi16(v, 0) * 100 + _mm_extract_epi16(v, 1);
+    uint32_t month = (uint32_t)_mm_extract_epi16(v, 2), day = (uint32_t)_mm_extract_epi16(v, 3);
+    uint32_t hour = (uint32_t)_mm_extract_epi16(v, 4);
+    if (month - 1 > 11 || day - 1 >= civil_month_days(years, month) || hour > 23) return false;
+    *utc_s =
+        civil_days(years, month, day) * CIVIL_DAY_SEC + hour * 3600 + _mm_extract_epi16(v, 5) * 60;
+    minute.text = text;
+    minute.utc_s = *utc_s;
+    return true;
+}
+
+/* Eight bytes as in :14.287Z; false: the long way decides. */
+static bool milliseconds_read(const char *p, struct stamp *s)
+{
+    const uint64_t marks = 0xff000000ff0000ff, wanted = 0x5a0000002e00003a; /* Z . : */
+    const uint64_t zeros = 0x0030303000303000, sixes = 0x0006060600060600;
+    uint64_t text;
+    memcpy(&text, p, sizeof(text));
+    if ((text & marks) != wanted) return false;
+    uint64_t digit = (text & ~marks) - zeros, high = 0x00f0f0f000f0f000;
+    if ((((text & ~marks) & high) ^ zeros) != 0 || ((digit + sixes) & high) != 0) return false;
+    s->second = (uint32_t)(digit >> 8 & 15) * 10 + (uint32_t)(digit >> 16 & 15);
+    s->nanos = ((uint32_t)(digit >> 32 & 15) * 100 + (uint32_t)(digit >> 40 & 15) * 10 +
+                (uint32_t)(digit >> 48 & 15)) *
+               1000000;
+    return s->second < 60;
+}
+
+/* Nearly all are 2026-11-21T18:08:14[.287853]Z. False: the long way decides. */
+static bool usual_read(slice text, struct stamp *s, int64_t *utc_s)
+{
+    if (text.n < 20 || text.n > 30) return false;
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)text.p);
+    if (_mm_movemask_epi8(_mm_cmpeq_epi8(v, minute.text)) == 0xffff)
+        *utc_s = minute.utc_s;
+    else if (!minute_read(v, utc_s))
+        return false;
+    if (text.n != 24 || !milliseconds_read(text.p + 16, s)) {
+        struct reader r = {text.p + 16, text.p + text.n - 1};
+        *s = (struct stamp){0};
+        if (*r.at != ':' || *r.end != 'Z' || !seconds(&r, s) || r.at != r.end) return false;
+    }
+    *utc_s += s->second;
+    return true;
 }
 #else
-static bool usual_read(slice text, struct stamp *s)
+static bool usual_read(slice text, struct stamp *s, int64_t *utc_s)
 {
-    (void)text, (void)s;
+    (void)text, (void)s, (void)utc_s;
     return false;
 }
 #endif
@@ -160,11 +200,9 @@ static bool usual_read(slice text, struct stamp *s)
 bool iso8601_lenient_parse(slice text, const struct tz *zone, struct tz_hint *hint, int64_t *out_ns)
 {
     struct reader r = {text.p, text.p + text.n};
-    struct stamp s = {0};
-    if (__builtin_expect(usual_read(text, &s), 1))
-        return to_ns(civil_days(s.year, s.month, s.day) * CIVIL_DAY_SEC + s.hour * 3600 +
-                         s.minute * 60 + s.second,
-                     s.nanos, out_ns);
+    struct stamp s;
+    int64_t utc_s;
+    if (__builtin_expect(usual_read(text, &s, &utc_s), 1)) return to_ns(utc_s, s.nanos, out_ns);
     s = (struct stamp){0};
     bool has_offset;
     int32_t offset_s;
