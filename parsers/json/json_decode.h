@@ -61,16 +61,25 @@ struct json_scan {
     uint64_t high;      /* not 0: bytes above 0x7f were seen */
 };
 
-/* The keys of the last event, in order. Events of one source mostly have the same: then a
- * comparison gives a key's hash, and that it is no duplicate. */
-#define JSON_SHAPE_KEYS 64u
+/* The keys of the last event, in order, and those of the maps in it. Events of one source mostly
+ * have the same: then a comparison gives a key's hash, and that it is no duplicate. */
+#define JSON_SHAPE_KEYS 128u
 #define JSON_SHAPE_KEY_BYTES 32u
+#define JSON_SHAPE_DEPTH_MAX 8u
+/* Keys of one map, neighbours in the shape. */
+struct json_shape_part {
+    uint16_t from, n;
+};
+struct json_shape_key {
+    char key[JSON_SHAPE_KEY_BYTES];
+    uint32_t key_n, hash;
+    struct json_shape_part below; /* of the map that is its value */
+};
 struct json_shape {
-    struct {
-        char key[JSON_SHAPE_KEY_BYTES];
-        uint32_t key_n, hash;
-    } at[JSON_SHAPE_KEYS];
+    struct json_shape_key at[JSON_SHAPE_KEYS];
     uint32_t n;
+    struct json_shape_part root;
+    bool missed;               /* by the event that is being read */
     uint32_t misses, patience; /* learn another shape after so many events that missed */
 };
 

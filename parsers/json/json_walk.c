@@ -202,11 +202,16 @@ static inline int walk_literal(struct json_reader *r, uint32_t at, struct value 
     return JSON_OK;
 }
 
-static int walk_object(struct json_reader *r, struct map *map, uint32_t depth);
+static const struct json_shape_part no_shape;
+
+static int walk_object(struct json_reader *r, struct map *map, uint32_t depth,
+                       struct json_shape_part shape);
 static int walk_list(struct json_reader *r, struct value *out, uint32_t depth);
 
-/* Fills *out but for its key_flags. The value begins at token r->at. */
-static inline int walk_value(struct json_reader *r, struct value *out, uint32_t depth)
+/* Fills *out but for its key_flags. The value begins at token r->at; `shape` is what keys are
+ * likely should it be a map. */
+static inline int walk_value(struct json_reader *r, struct value *out, uint32_t depth,
+                             struct json_shape_part shape)
 {
     int status;
     uint8_t first = r->token[r->at];
@@ -223,7 +228,7 @@ static inline int walk_value(struct json_reader *r, struct value *out, uint32_t 
         out->flags = 0;
         out->n = 0;
         out->u.map = map_new(r->arena);
-        return walk_object(r, out->u.map, depth);
+        return walk_object(r, out->u.map, depth, shape);
     case '[':
         if (depth >= r->depth_max) return fail(r, r->at, JSON_DEPTH);
         out->type = VALUE_LIST;
@@ -243,7 +248,7 @@ static inline int walk_value(struct json_reader *r, struct value *out, uint32_t 
 int json_walk_value(struct json_reader *r, struct value *out, uint32_t depth)
 {
     out->key_flags = 0;
-    return walk_value(r, out, depth);
+    return walk_value(r, out, depth, no_shape);
 }
 
 static __attribute__((noinline)) bool map_widen(struct json_reader *r, struct map *map,
@@ -315,7 +320,7 @@ static inline struct view view_of(const struct json_reader *r)
  * a register, because going through memory from member to member costs more than the walk. */
 static inline __attribute__((always_inline)) int
 walk_member_value(struct json_reader *r, const struct view *view, uint32_t *at, uint64_t tokens,
-                  struct value *val, uint32_t depth, uint8_t *next)
+                  struct value *val, uint32_t depth, struct json_shape_part below, uint8_t *next)
 {
     int status = JSON_OK;
     uint8_t first = (uint8_t)(tokens >> 24);
@@ -338,7 +343,7 @@ walk_member_value(struct json_reader *r, const struct view *view, uint32_t *at, 
         *next = (uint8_t)(tokens >> 32);
     } else {
         r->at = tokens != 0 ? *at + 3 : *at;
-        status = walk_value(r, val, depth + 1);
+        status = walk_value(r, val, depth + 1, below);
         json_need(r);
         *at = r->at;
         *next = r->token[*at];
@@ -369,63 +374,88 @@ static inline bool key_equal(const char *a, const char *b, uint32_t n)
     return ((uint64_t)differ & ((1ull << n) - 1)) == 0;
 }
 
-static __attribute__((noinline)) void shape_learn(struct json_shape *shape, const struct map *map)
+static struct json_shape_part shape_add(struct json_shape *shape, const struct map *map,
+                                        uint32_t depth)
 {
-    shape->n = 0;
-    for (uint32_t i = 0; i < map->n && i < JSON_SHAPE_KEYS; i++) {
-        const struct member *m = &map->at[i];
-        if (m->key_n > JSON_SHAPE_KEY_BYTES) break;
-        memset(shape->at[i].key, 0, JSON_SHAPE_KEY_BYTES);
+    struct json_shape_part part = {.from = (uint16_t)shape->n};
+    uint32_t n = 0;
+    while (n < map->n && shape->n < JSON_SHAPE_KEYS && map->at[n].key_n <= JSON_SHAPE_KEY_BYTES) {
+        const struct member *m = &map->at[n++];
+        uint32_t i = shape->n++;
+        memset(&shape->at[i], 0, sizeof(shape->at[i]));
         memcpy(shape->at[i].key, m->key, m->key_n);
         shape->at[i].key_n = m->key_n;
         shape->at[i].hash = m->hash;
-        shape->n++;
     }
+    part.n = (uint16_t)n;
+    for (uint32_t i = 0; i < n && depth < JSON_SHAPE_DEPTH_MAX; i++)
+        if (map->at[i].val.type == VALUE_MAP)
+            shape->at[part.from + i].below = shape_add(shape, map->at[i].val.u.map, depth + 1);
+    return part;
+}
+
+static __attribute__((noinline)) void shape_learn(struct json_shape *shape, const struct map *map)
+{
+    shape->n = 0;
+    shape->root = shape_add(shape, map, 0);
 }
 
 /* Learning costs as much as it saves: where shapes alternate it is done ever less often. */
-static inline void shape_settle(struct json_shape *shape, const struct map *map, uint32_t matched)
+static inline void shape_settle(struct json_shape *shape, const struct map *map)
 {
-    if (matched == map->n || matched == JSON_SHAPE_KEYS) {
+    if (!shape->missed) {
         shape->patience = 0;
         return;
     }
+    shape->missed = false;
     if (shape->misses++ < shape->patience) return;
     shape->misses = 0;
     if (shape->patience < 64) shape->patience = shape->patience * 2 + 1;
     shape_learn(shape, map);
 }
 
+/* `"":"",`: the member that most are, and not the last one. */
+#define TOKENS_STRING_MORE 0x2c22223a2222ull
+
 /* Reads members as long as they are those of the shape. Their number is map->n; *next is what
  * followed the last. */
-static int walk_shape(struct json_reader *r, struct map *map, uint32_t depth, uint8_t *next)
+static int walk_shape(struct json_reader *r, struct map *map, uint32_t depth,
+                      struct json_shape_part part, uint8_t *next)
 {
-    const struct json_shape *shape = &r->shape;
-    uint32_t want = r->members_hint > shape->n ? r->members_hint : shape->n;
-    map_reserve(map, r->arena, want);
+    const struct json_shape_key *known = r->shape.at + part.from, *behind = known + part.n;
     const struct view view = view_of(r);
-    uint32_t at = r->at, shape_n = shape->n;
+    uint32_t at = r->at;
     int status = JSON_OK;
     struct member *m = map->at;
-    for (uint32_t i = 0; i < shape_n; i++, m++) {
+    for (; known < behind; known++) {
         need_at(r, &at);
         uint64_t tokens = load64(view.token + at);
         const uint32_t *position = view.position + at;
         if ((tokens & 0xffffff) != TOKENS_KEY) break;
-        const char *key = view.text + position[0] + 1;
-        uint32_t n = position[1] - position[0] - 1;
-        if (n != shape->at[i].key_n || !key_equal(key, shape->at[i].key, n)) break;
-        map->n = i + 1;
+        uint32_t from = position[0] + 1, n = position[1] - from;
+        const char *key = view.text + from;
+        if (n != known->key_n || !key_equal(key, known->key, n)) break;
         m->key = key;
         m->key_n = n;
-        m->hash = shape->at[i].hash;
-        bool compact = position[2] == position[1] + 1;
-        m->val.key_flags = compact ? KEY_WIRE | KEY_QUOTED : KEY_QUOTED;
-        if (__builtin_expect(map->cap > MAP_SCAN_MAX, 0)) map_index_add(map, i);
-        status = walk_member_value(r, &view, &at, tokens, &m->val, depth, next);
+        m->hash = known->hash;
+        m->val.key_flags = KEY_QUOTED | (position[2] - position[1] == 1 ? KEY_WIRE : 0);
+        if (__builtin_expect((tokens & 0xffffffffffff) == TOKENS_STRING_MORE, 1)) {
+            from = position[3] + 1;
+            m->val.type = VALUE_STRING;
+            m->val.flags = VALUE_CLEAN;
+            m->val.n = position[4] - from;
+            m->val.u.str = view.text + from;
+            m++;
+            at += 6;
+            continue;
+        }
+        status = walk_member_value(r, &view, &at, tokens, &m->val, depth, known->below, next);
+        m++;
         if (status != JSON_OK || *next == '}') break;
     }
     r->at = at;
+    map->n = (uint32_t)(m - map->at);
+    for (uint32_t i = 0; map->cap > MAP_SCAN_MAX && i < map->n; i++) map_index_add(map, i);
     return status;
 }
 
@@ -465,14 +495,15 @@ static int walk_members(struct json_reader *r, struct map *map, uint32_t depth)
         if (status != JSON_OK) return status;
         struct value *val = member_place(r, map, &key, seen, depth);
         if (val == NULL) return fail(r, at, JSON_MEMBERS);
-        status = walk_member_value(r, &view, &at, tokens, val, depth, &next);
+        status = walk_member_value(r, &view, &at, tokens, val, depth, no_shape, &next);
         if (status != JSON_OK) return status;
     }
     r->at = at;
     return JSON_OK;
 }
 
-static int walk_object(struct json_reader *r, struct map *map, uint32_t depth)
+static int walk_object(struct json_reader *r, struct map *map, uint32_t depth,
+                       struct json_shape_part shape)
 {
     r->at++;
     json_need(r);
@@ -483,11 +514,12 @@ static int walk_object(struct json_reader *r, struct map *map, uint32_t depth)
     bool event = depth <= r->event_depth;
     int status = JSON_OK;
     uint8_t next = ',';
-    uint32_t matched = 0;
-    if (event) {
-        status = walk_shape(r, map, depth, &next);
-        matched = map->n;
+    if (event) shape = r->shape.root;
+    if (shape.n > 0) {
+        map_reserve(map, r->arena, event && r->members_hint > shape.n ? r->members_hint : shape.n);
+        status = walk_shape(r, map, depth, shape, &next);
     }
+    r->shape.missed |= next != '}';
     if (status == JSON_OK && next != '}') status = walk_members(r, map, depth);
     if (status != JSON_OK) return status;
     r->fields += map->n;
@@ -495,7 +527,7 @@ static int walk_object(struct json_reader *r, struct map *map, uint32_t depth)
         r->error_at = r->position[r->at - 1];
         return JSON_MEMBERS;
     }
-    if (event) shape_settle(&r->shape, map, matched);
+    if (event) shape_settle(&r->shape, map);
     object_settle(r, map, depth);
     return JSON_OK;
 }
@@ -516,7 +548,7 @@ static int walk_list(struct json_reader *r, struct value *out, uint32_t depth)
     if (next == ']') r->at++;
     while (next != ']') {
         struct value item = {0};
-        int status = walk_value(r, &item, depth + 1);
+        int status = walk_value(r, &item, depth + 1, no_shape);
         if (status != JSON_OK) return status;
         if (r->stack_n == r->stack_cap) stack_widen(r);
         r->stack[r->stack_n++] = item;

@@ -482,6 +482,30 @@ static void test_lines(void **state)
     }
 }
 
+static const struct {
+    const char *open, *close;
+} shape_values[] = {{"", ""},       {"\"", "\""}, {"{\"a\":\"", "\",\"b\":{\"c\":1,\"d\":\"e\"}}"},
+                    {"[", "]"},     {"{", "}"},   {"{\"a\":{\"b\":{\"c\":", "}},\"d\":null}"},
+                    {" \"", "\" "}, {"-", ".5"}};
+
+/* Members of lines that are mostly alike: kinds of values and their keys differ now and then. */
+static void add_shape_line(struct prng *r, uint32_t base, struct buf *text)
+{
+    uint32_t n = prng_below(r, 3) == 0 ? (uint32_t)prng_below(r, base + 3) : base;
+    buf_add_byte(text, '{');
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t name = prng_below(r, 20) == 0 ? (uint32_t)prng_below(r, base) : i;
+        uint32_t kind = prng_below(r, 20) == 0 ? (uint32_t)prng_below(r, 8) : i % 8;
+        if (kind == 4 && prng_below(r, 2) == 0) kind = 2;
+        buf_printf(text, "%s\"%s%u\":%s", i == 0 ? "" : ",",
+                   name % 7 == 3 ? "a_key_of_more_than_32_bytes_in_all_" : "k", name,
+                   shape_values[kind].open);
+        if (kind != 4) buf_printf(text, "%u", i);
+        buf_add_cstr(text, shape_values[kind].close);
+    }
+    buf_add_cstr(text, "}\n");
+}
+
 /* Events that share their keys with the one before, up to a point: the answer is that of a
  * reader that never saw another event. */
 static void test_shapes(void **state)
@@ -494,16 +518,7 @@ static void test_shapes(void **state)
     for (uint32_t round = 0; round < 60; round++) {
         text.n = got.n = want.n = 0;
         uint32_t base = 1 + (uint32_t)prng_below(&prng, round % 4 == 0 ? 90 : 20);
-        for (int line = 0; line < 12; line++) {
-            uint32_t n = prng_below(&prng, 3) == 0 ? (uint32_t)prng_below(&prng, base + 3) : base;
-            buf_add_byte(&text, '{');
-            for (uint32_t i = 0; i < n; i++) {
-                uint32_t name = prng_below(&prng, 20) == 0 ? (uint32_t)prng_below(&prng, base) : i;
-                buf_printf(&text, "%s\"%s%u\":%u", i == 0 ? "" : ",",
-                           name % 7 == 3 ? "a_key_of_more_than_32_bytes_in_all_" : "k", name, i);
-            }
-            buf_add_cstr(&text, "}\n");
-        }
+        for (int line = 0; line < 12; line++) add_shape_line(&prng, base, &text);
         slice lines = padded(buf_slice(&text), '"');
         struct json_line line;
         json_lines_begin(&reader, lines, JSON_WHOLE, &arena);
