@@ -65,8 +65,11 @@ struct io_backend {
     uint32_t (*dropped)(struct io *io, int fd);
 };
 
+/* A receive of fewer bytes of a stream is a piece: a line or a few. */
+#define IO_PIECE_BYTES 1024u
+
 struct io_stats {
-    uint64_t steps, completions, buffers_exhausted;
+    uint64_t steps, completions, buffers_exhausted, pieces;
 };
 
 struct io {

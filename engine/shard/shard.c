@@ -17,6 +17,9 @@
 #define SHARD_DATAGRAM_WAIT_NS (300 * NS_PER_US)
 #define SHARD_DATAGRAM_BUSY 8u
 #define SHARD_DATAGRAM_MORE 32u
+/* The same for streams that bring a line at a time: from so many of these in a millisecond on. */
+#define SHARD_PIECES_BUSY 16u
+#define SHARD_PIECES_WAIT_NS (500 * NS_PER_US)
 /* So often more are asked for before the batch goes on: one of 32 events pays a batch's costs. */
 #define SHARD_DATAGRAM_ROUNDS 32u
 
@@ -94,12 +97,25 @@ static void flush_workers(struct shard *shard)
     for (uint32_t i = 0; i < shard->worker_n; i++) worker_flush(shard->worker[i]);
 }
 
+static void pieces_count(struct shard *shard)
+{
+    int64_t ns = shard->now_mono_ns - shard->pieces_seen_ns;
+    if (ns < NS_PER_MS) return;
+    uint64_t n = shard->io->stats.pieces - shard->pieces_seen;
+    shard->in_pieces = n >= (uint64_t)(ns / NS_PER_MS) * SHARD_PIECES_BUSY;
+    shard->pieces_seen += n;
+    shard->pieces_seen_ns = shard->now_mono_ns;
+}
+
 static void receive(struct shard *shard, int64_t timeout_ns)
 {
+    bool datagrams = shard->datagram_flow >= SHARD_DATAGRAM_BUSY;
     uint32_t wait_n = 1;
-    if (timeout_ns > 0 && shard->datagram_flow >= SHARD_DATAGRAM_BUSY) {
+    pieces_count(shard);
+    if (timeout_ns > 0 && (datagrams || shard->in_pieces)) {
+        int64_t most_ns = datagrams ? SHARD_DATAGRAM_WAIT_NS : SHARD_PIECES_WAIT_NS;
         wait_n = SHARD_DATAGRAM_WAIT_N;
-        if (timeout_ns > SHARD_DATAGRAM_WAIT_NS) timeout_ns = SHARD_DATAGRAM_WAIT_NS;
+        if (timeout_ns > most_ns) timeout_ns = most_ns;
     }
     if (timeout_ns > 0) shard->datagram_flow = 0;
     for (uint32_t i = 0; i < SHARD_DATAGRAM_ROUNDS; i++) {

@@ -48,7 +48,10 @@ struct shard {
     int64_t now_real_ns;
     uint32_t datagrams;     /* received in this step */
     uint32_t datagram_flow; /* received since the last sleep: many mean that a longer one pays */
-    bool stop;              /* set by message: leave shard_run */
+    uint64_t pieces_seen;   /* of streams, when they were counted last, which was then */
+    int64_t pieces_seen_ns;
+    bool in_pieces; /* many connections, a line each: then, too, a longer sleep pays */
+    bool stop;      /* set by message: leave shard_run */
     struct shard_counters counters;
 };
 

@@ -28,9 +28,16 @@ enum op_kind { OP_ACCEPT, OP_RECV, OP_RECVMSG, OP_SEND, OP_CONNECT, OP_READ, OP_
 #define DATAGRAM_BYTES_MAX 65536u
 #define DATAGRAM_HEAD (sizeof(struct io_uring_recvmsg_out) + sizeof(struct sockaddr_storage) + 64)
 
+/* Since Linux 6.12 a receive takes only what it fills of a buffer, and the next goes on behind it:
+ * thousands of connections with a line each fit a few buffers. liburing 2.3 and the headers of
+ * Debian 12 do not know the names; `pad` is where the flags went. */
+#define PBUF_RING_INC 2u
+#define CQE_F_BUF_MORE 16u
+
 struct buffer_ring {
     struct io_uring_buf_ring *ring;
     struct blob *blob;
+    uint32_t *filled; /* bytes of each that earlier receives took; NULL: each takes a whole one */
     char *memory;
     size_t memory_bytes;
     uint32_t n, stride, group, size;
@@ -51,13 +58,25 @@ struct uring {
 static void blob_give_ring(struct blob *blob)
 {
     struct buffer_ring *buffers = blob->owner;
+    blob->pins = 1; /* the ring's own, which the last receive into it takes over */
+    if (buffers->filled != NULL) buffers->filled[blob->id] = 0;
     io_uring_buf_ring_add(buffers->ring, blob->data, buffers->size, (unsigned short)blob->id,
                           (int)buffers->n - 1, 0);
     io_uring_buf_ring_advance(buffers->ring, 1);
 }
 
+static int ring_register(struct uring *u, struct buffer_ring *b, bool share)
+{
+    struct io_uring_buf_reg reg = {.ring_addr = (uint64_t)(uintptr_t)b->ring,
+                                   .ring_entries = b->n,
+                                   .bgid = (uint16_t)b->group,
+                                   .pad = share ? PBUF_RING_INC : 0};
+    return io_uring_register_buf_ring(&u->ring, &reg, 0);
+}
+
+/* share: a buffer may be filled by several receives, where the kernel can do that. */
 static int buffers_open(struct uring *u, struct buffer_ring *b, uint32_t n, uint32_t size,
-                        uint32_t group)
+                        uint32_t group, bool share)
 {
     uint32_t power = 1;
     while (power < n) power *= 2;
@@ -70,14 +89,21 @@ static int buffers_open(struct uring *u, struct buffer_ring *b, uint32_t n, uint
         mmap(NULL, b->memory_bytes, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
     b->blob = calloc(power, sizeof(*b->blob));
     if (b->ring == MAP_FAILED || b->memory == MAP_FAILED || b->blob == NULL) return -ENOMEM;
-    struct io_uring_buf_reg reg = {
-        .ring_addr = (uint64_t)(uintptr_t)b->ring, .ring_entries = power, .bgid = (uint16_t)group};
-    int result = io_uring_register_buf_ring(&u->ring, &reg, 0);
+    int result = ring_register(u, b, share);
+    if (result == -EINVAL && share) {
+        share = false;
+        result = ring_register(u, b, share);
+    }
     if (result < 0) return result;
+    if (share) {
+        b->filled = calloc(power, sizeof(*b->filled));
+        if (b->filled == NULL) return -ENOMEM;
+    }
     io_uring_buf_ring_init(b->ring);
     for (uint32_t i = 0; i < power; i++) {
         b->blob[i] = (struct blob){.data = b->memory + (size_t)i * b->stride,
                                    .size = size,
+                                   .pins = 1,
                                    .id = i,
                                    .owner = b,
                                    .give = blob_give_ring};
@@ -219,6 +245,18 @@ static int32_t datagram_split(struct uring *u, struct io_op *op, int32_t result)
     return (int32_t)n;
 }
 
+/* Where the n bytes of a receive went; its pin is the callback's. */
+static char *buffer_take(struct buffer_ring *buffers, struct blob *blob, uint32_t n, bool more)
+{
+    char *data = blob->data;
+    if (buffers->filled != NULL) {
+        data += buffers->filled[blob->id];
+        buffers->filled[blob->id] += n;
+    }
+    if (more) blob_pin(blob);
+    return data;
+}
+
 static void complete_receive(struct uring *u, struct io_op *op, struct io_uring_cqe *cqe)
 {
     struct buffer_ring *buffers = op->kind == OP_RECV ? &u->stream : &u->datagram;
@@ -228,10 +266,15 @@ static void complete_receive(struct uring *u, struct io_op *op, struct io_uring_
     if (result == -ENOBUFS) u->io.stats.buffers_exhausted++;
     if (cqe->flags & IORING_CQE_F_BUFFER) {
         op->blob = &buffers->blob[cqe->flags >> IORING_CQE_BUFFER_SHIFT];
-        op->blob->pins = 1;
-        if (result > 0) {
-            op->blob->used = (uint32_t)result;
-            op->payload = slice_make(op->blob->data, (size_t)result);
+        uint32_t n = result > 0 ? (uint32_t)result : 0;
+        bool more = (cqe->flags & CQE_F_BUF_MORE) != 0;
+        char *data = buffer_take(buffers, op->blob, n, more);
+        if (n > 0) {
+            op->blob->used = n;
+            op->payload = slice_make(data, n);
+            /* Not what was cut short by the end of a buffer. */
+            if (n < IO_PIECE_BYTES && op->kind == OP_RECV)
+                u->io.stats.pieces += more || buffers->filled == NULL;
             if (op->kind == OP_RECVMSG) result = datagram_split(u, op, result);
         } else {
             blob_unpin(op->blob);
@@ -306,6 +349,7 @@ static void buffers_close(struct buffer_ring *b)
     if (b->ring != NULL && (void *)b->ring != MAP_FAILED)
         munmap(b->ring, b->n * sizeof(struct io_uring_buf));
     free(b->blob);
+    free(b->filled);
 }
 
 static void uring_free(struct io *io)
@@ -376,10 +420,10 @@ struct io *io_uring_new(struct io_config config, char *why, size_t why_cap)
         return NULL;
     }
     u->datagram_head = (struct msghdr){.msg_namelen = sizeof(struct sockaddr_storage)};
-    result = buffers_open(u, &u->stream, config.stream_buffers, IO_STREAM_BUFFER_BYTES, 1);
+    result = buffers_open(u, &u->stream, config.stream_buffers, IO_STREAM_BUFFER_BYTES, 1, true);
     if (result == 0)
         result = buffers_open(u, &u->datagram, config.datagram_buffers,
-                              DATAGRAM_BYTES_MAX + (uint32_t)DATAGRAM_HEAD, 2);
+                              DATAGRAM_BYTES_MAX + (uint32_t)DATAGRAM_HEAD, 2, false);
     u->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (result == 0 && u->event_fd < 0) result = -errno;
     if (result < 0) {
