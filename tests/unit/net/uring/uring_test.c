@@ -66,7 +66,7 @@ static void begin(void)
     if (io == NULL) fail_msg("%s", why);
 }
 
-/* Where the kernel shares buffers a thousand lines fit two of them, and none overwrites another
+/* Where the kernel shares buffers all lines fit two of them, and none overwrites another
  * while it is pinned; elsewhere the others have to wait, and still none is overwritten. */
 static void test_lines(void **state)
 {
