@@ -7,6 +7,7 @@ import time
 
 import measure
 import paths
+import where
 from processes import Engine, Kafka, Lines, Load, Sink, loadgen, settle
 
 CHECKED = 200000
@@ -66,6 +67,14 @@ def repetition(args, engine, receiver, options, udp=False, events=0, hold=False)
     return result
 
 
+def sampled(args, engine, receiver, options, path):
+    """A repetition of its own, for sampling takes time, too; {stage: share of the engine's time}."""
+    engine.cleared()
+    sampler = where.Sampler(engine.pid, args.bin)
+    repetition(args, engine, receiver, options, path.udp, path.events, path.hold)
+    return sampler.stop()
+
+
 def spread(runs, key):
     values = [run[key] for run in runs if key in run]
     if not values:
@@ -117,10 +126,13 @@ def measure_path(args, name):
                 engine.cleared()
                 runs.append(repetition(args, engine, receiver, timed, path.udp, path.events, path.hold))
             peak_kb = measure.memory_kb(engine.pid, "VmHWM")
+            shares = sampled(args, engine, receiver, timed, path) if args.where else None
         finally:
             engine.stop()
             receiver.stop()
     result = summary(path.what, checked, peak_kb, runs)
+    if shares:
+        result["where"] = shares
     result["whole_pieces"] = path.receive == "es" and not path.hold and "--lumberjack" not in timed
     return result
 

@@ -31,6 +31,7 @@ PATHS = {
     "K": Path("syslog RFC 3164 over TCP to a Kafka broker", "kafka", ["--workload", "rfc3164"], receive="kafka"),
     "L": Path("beats, windows of 2,000 events, compressed, to bulk", "beats", ["--lumberjack", "--connections", "4"],
               timed=["--lumberjack", "--connections", "4", "--no-marker"]),
+    "grok0": Path("lines over TCP to bulk, no grok", "plain", ["--file", "@last@"], patterns=10),
     **{"grok%d-%s" % (n, kind): Path("%d grok patterns, %s" % (n, text), "grokmany", ["--file", "@%s@" % kind], patterns=n)
        for n in (10, 50, 200) for kind, text in (("last", "the last one matches"), ("none", "none matches"))},
 }

@@ -1,14 +1,15 @@
 """What bench/run prints, what it compares with limits, and docs/perf.md."""
 import datetime
-import json
 import os
 import subprocess
 
+import aims
 import measure
 import peers
+import where
+from reference import ghz, kernel_ns, limits, on_reference
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def figure(value, form="%.0f"):
@@ -20,30 +21,6 @@ def figure(value, form="%.0f"):
 def by_thread(result):
     """Nanoseconds an event of the threads that count."""
     return ", ".join("%s %.0f" % one for one in sorted(result["threads"].items(), key=lambda one: -one[1]) if one[1] >= 1)
-
-
-def ghz(result):
-    return result["prices"]["ghz"] if "prices" in result else 4
-
-
-def kernel_ns(result, prices):
-    """What the kernel alone takes to receive an event's bytes and to send its document's; None where lines do not
-    come and go in large pieces, which is what the prices are for."""
-    if "prices" not in result or not result.get("whole_pieces"):
-        return None
-    run = result["runs"][0]
-    received = prices["receive_ns_per_kb"] * run["bytes_per_line"] / 1000
-    if "kernel_drops" in result:
-        received = prices["receive_ns_per_datagram"]
-    return received + prices["send_ns_per_kb"] * run["bytes_per_document"] / 1000
-
-
-def on_reference(result):
-    """The figure as it would be with the clock and the kernel's prices of the machine the limits were set on."""
-    reference = limits()["reference"]
-    kernel = kernel_ns(result, result.get("prices"))
-    own = result["cpu_ns_per_event"]["median"] - (kernel or 0)
-    return own * ghz(result) / reference["ghz"] + (kernel_ns(result, reference) or 0)
 
 
 def show(name, result):
@@ -73,6 +50,33 @@ def show(name, result):
           if "kernel_drops" in result else "")
     print("   exactly once           %s" % result["verified"])
     print("   peak memory MB         %.0f" % result["peak_rss_mb"], flush=True)
+    for stage, ns in by_stage(result):
+        print("   %-32s %6.1f ns" % (stage, ns), flush=True)
+
+
+def by_stage(result):
+    """[(stage, ns an event)] of a path that was sampled, in the table's order."""
+    shares = result.get("where", {})
+    return [(stage, shares[stage] * result["cpu_ns_per_event"]["median"]) for stage in where.stages() if stage in shares]
+
+
+def where_rows(results):
+    """A table of stages by paths."""
+    found = {name: dict(by_stage(result)) for name, result in results.items() if result.get("where")}
+    rows = ["| stage | %s |" % " | ".join(found), "|---" * (len(found) + 1) + "|"]
+    for stage in where.stages():
+        cells = ["%.0f" % found[name][stage] if found[name].get(stage, 0) >= 0.5 else "" for name in found]
+        if any(cells) or stage == where.UNATTRIBUTED:
+            rows.append("| %s | %s |" % (stage, " | ".join(cells)))
+    rows.append("| *all* | %s |" % " | ".join("%.0f" % results[name]["cpu_ns_per_event"]["median"] for name in found))
+    return rows if found else []
+
+
+def where_text(args, results):
+    grok = {name: result for name, result in results.items() if name.startswith("grok")}
+    tables = [where_rows({name: result for name, result in results.items() if name not in grok}), where_rows(grok)]
+    tables = ["\n".join(rows) for rows in tables if rows]
+    return "\n\n".join(tables) or "Not sampled: %s." % args.not_sampled
 
 
 def show_peer(title, name, theirs, ours):
@@ -91,11 +95,6 @@ def show_peer(title, name, theirs, ours):
 def show_absent(others):
     for name, why in others["absent"].items():
         print("not measured: %s: %s" % (name, why))
-
-
-def limits():
-    with open(os.path.join(HERE, "limits.json")) as text:
-        return json.load(text)
 
 
 def limited(result, key):
@@ -160,6 +159,25 @@ the machine on which the limits below were set.
 {rows}
 
 {extra}
+## Aims
+
+What the engine is to reach, and for some paths the *ceiling*: what a prototype of nothing but that path's inner loops took.
+Times of the processor are compared as they are on the reference. Many groks are counted on top of *grok0*, the same lines
+without a grok; two shards as events/s over those of one.
+
+{aims}
+
+## Where the time goes
+
+Nanoseconds an event by stage: the share of a stage's samples of the path's CPU ns/event, from a repetition of its own in
+which `perf` sampled the engine {frequency} times a second of processor time. The engine's code is told apart by source file,
+inlined functions on their own; libraries by name; the kernel's code by what called it: page faults, wake-ups,
+receiving, sending. Over loopback what sending takes has in it what the kernel does to receive it on the other side.
+`bench/stages.tsv` says which code is which stage; what it does not know is *unattributed*. In path K *librdkafka* is all that
+its threads do outside the kernel; in path L *ISA-L* inflates the windows, in path I it deflates the requests.
+
+{where}
+
 {peers}## Limits
 
 `bench/run --check` fails when a figure on the reference exceeds its limit (`bench/limits.json`), when a line over TCP is lost, or when the numbered lines do not arrive exactly once. {verdict}
@@ -220,7 +238,7 @@ def write_docs(args, results, calibration, others):
         peers=peers_text(results, others), warmup=args.warmup, reference=limits()["reference"],
         reps=args.reps, seconds=args.seconds, rows="\n".join(rows), extra="\n".join(extra),
         verdict="This run kept all of them." if not bad else "This run exceeded: " + "; ".join(bad) + ".",
-        limit_rows="\n".join(limit_rows))
+        limit_rows="\n".join(limit_rows), where=where_text(args, results), aims=aims.text(results), frequency=where.FREQUENCY)
     os.makedirs(os.path.join(ROOT, "docs"), exist_ok=True)
     with open(os.path.join(ROOT, "docs", "perf.md"), "w") as out:
         out.write(text)

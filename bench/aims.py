@@ -1,0 +1,108 @@
+"""Aims of bench/aims.json beside what was measured, and why those that were missed were (bench/reasons.txt).
+
+An aim is {"path", "aim"} and what is out of the ordinary: "figure" (else cpu_ns_per_event); "ceiling", what a prototype
+took; "times", "plus": the aim is relative to that path's figure; "above", "over": the figure is counted from that path's,
+or divided by it; "at_least".
+"""
+import json
+import os
+
+from reference import kernel_ns, limits, on_reference
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+UNITS = {"cpu_ns_per_event": "ns of CPU/event", "events_per_second": "events/s", "p50_ms": "ms, half of all",
+         "p99_ms": "ms, 99 %", "warm_ms": "ms, warm", "cold_ms": "ms, cold", "rss_mb": "MB", "peak_rss_mb": "MB at most"}
+
+
+def read_aims():
+    with open(os.path.join(HERE, "aims.json"), encoding="utf-8") as text:
+        return json.load(text)
+
+
+def read_reasons():
+    """{path: why its aim was missed}"""
+    with open(os.path.join(HERE, "reasons.txt"), encoding="utf-8") as text:
+        lines = [line.rstrip("\n").split("\t", 1) for line in text if line.strip() and not line.startswith("#")]
+    return dict(lines)
+
+
+def value(result, figure, at_reference):
+    if figure == "cpu_ns_per_event" and at_reference:
+        return on_reference(result)
+    found = result[figure]
+    return found["median"] if isinstance(found, dict) else found
+
+
+def measured(results, one, at_reference):
+    """The figure that the aim is for; None when a path of it was not measured."""
+    figure = one.get("figure", "cpu_ns_per_event")
+    needed = [one[key] for key in ("path", "above", "over") if key in one]
+    if any(name not in results or figure not in results[name] for name in needed):
+        return None
+    found = value(results[one["path"]], figure, at_reference)
+    if "above" in one:
+        found -= value(results[one["above"]], figure, at_reference)
+    if "over" in one:
+        found /= value(results[one["over"]], figure, at_reference)
+    return found
+
+
+def wanted(results, one):
+    """(the aim as a number, as words)"""
+    base = one.get("times") or one.get("plus")
+    if base and base not in results:
+        return None, ""
+    if "times" in one:
+        return one["aim"] * on_reference(results[base]), "%g x %s: %.0f" % (one["aim"], base, one["aim"] * on_reference(results[base]))
+    if "plus" in one:
+        return one["aim"] + on_reference(results[base]), "%s + %g: %.0f" % (base, one["aim"], one["aim"] + on_reference(results[base]))
+    return one["aim"], "%g" % one["aim"]
+
+
+def number(one, found):
+    return ("%.2f" if "over" in one else "%.1f" if found < 100 else "%.0f") % found
+
+
+def what(one):
+    if "above" in one:
+        return "ns of CPU/event above " + one["above"]
+    return "times " + one["over"] if "over" in one else UNITS[one.get("figure", "cpu_ns_per_event")]
+
+
+def row(results, one):
+    """(a row of the table, whether the aim was met); None when it was not measured."""
+    raw, found = measured(results, one, False), measured(results, one, True)
+    aim, words = wanted(results, one)
+    if raw is None or aim is None:
+        return None
+    met = found >= aim if one.get("at_least") else found <= aim
+    ceiling = one.get("ceiling", "-")
+    return "| %s | %s | %s | %s | %s | %.2f | %s | %s | %s |" % (
+        one["path"], what(one), number(one, raw), number(one, found), words, found / aim, ceiling,
+        "-" if ceiling == "-" else "%.2f" % (found / float(ceiling.split()[0])), "met" if met else "**missed**"), met
+
+
+def reason(name, result, reasons):
+    """What the kernel takes of the figure, and what is known besides."""
+    kernel = kernel_ns(result, result.get("prices"))
+    parts = []
+    if kernel is not None:
+        parts.append("on this machine the kernel alone takes %.0f of %.0f ns, on the reference %.0f of %.0f." % (
+            kernel, result["cpu_ns_per_event"]["median"], kernel_ns(result, limits()["reference"]), on_reference(result)))
+    if name in reasons:
+        parts.append(reasons[name])
+    return "- %s: %s" % (name, " ".join(parts) or "not explained.")
+
+
+def text(results):
+    rows, missed, reasons = [], [], read_reasons()
+    for one in read_aims():
+        found = row(results, one)
+        if found is None:
+            continue
+        rows.append(found[0])
+        if not found[1] and one["path"] not in missed:
+            missed.append(one["path"])
+    head = ["| path | what | measured | on the reference | aim | of the aim | ceiling | of the ceiling | |", "|---|---|---|---|---|---|---|---|---|"]
+    why = ["", "Why some were missed:", ""] + [reason(name, results[name], reasons) for name in missed]
+    return "\n".join(head + rows + (why if missed else []))
