@@ -111,7 +111,7 @@ class PeerProcess:
         conf = os.path.join(self.dir, "conf")
         with open(peer.config(kind)) as text, open(conf, "w") as out:
             out.write(text.read().replace("@PORT@", str(self.port)).replace("@ES_PORT@", str(sink_port))
-                      .replace("@DIR@", self.dir))
+                      .replace("@DIR@", self.dir).replace("@HERE@", os.path.join(HERE, "peers")))
         self.log = open(os.path.join(self.dir, "log"), "w+")
         env = dict(peer.env(), PORT=str(self.port), ES_PORT=str(sink_port), LS_JAVA_OPTS="-Xms1g -Xmx1g")
         self.process = subprocess.Popen(["taskset", "-c", str(args.cpu)] + peer.command(conf, self.dir), stdout=self.log,
@@ -193,7 +193,7 @@ def documents(args, start, load):
 
 def without_times(document):
     """Two runs stamp their lines at different times."""
-    texts = {name: re.sub(r"\d\d:\d\d:\d\d", "T", value) if isinstance(value, str) and ":" in value else value
+    texts = {name: re.sub(r"(?<!\d)\d\d:\d\d:\d\d", "T", value) if isinstance(value, str) and ":" in value else value
              for name, value in document.items() if name != "@timestamp"}
     return {**texts, "@timestamp": "@timestamp" in document}
 
