@@ -26,11 +26,12 @@ OWN_WORDS = ("severity.name", "facility.name", "structured_data")
 
 class Peer:
     """What a peer's class gives: a binary, a command for a configuration, and why it may not be there."""
+    extension = "conf"
 
     def __init__(self, root):
         self.root = root
         places = [os.path.join(root, "usr", place) for place in ("sbin", "bin")] if root else []
-        places += os.environ.get("PATH", "").split(":") + ["/usr/sbin", "/usr/local/sbin", "/usr/share/logstash/bin"]
+        places += os.environ.get("PATH", "").split(":") + ["/usr/sbin", "/usr/local/sbin", "/usr/share/logstash/bin", "/opt/fluent-bit/bin"]
         self.binary = shutil.which(self.program, path=":".join(places))
 
     def in_root(self, path):
@@ -45,7 +46,7 @@ class Peer:
         return dict(os.environ, LD_LIBRARY_PATH=":".join(os.path.join(self.root, one) for one in folders))
 
     def config(self, kind):
-        return os.path.join(HERE, "peers", "%s-%s.conf" % (self.name, kind))
+        return os.path.join(HERE, "peers", "%s-%s.%s" % (self.name, kind, self.extension))
 
     def version(self):
         shown = subprocess.run([self.binary, self.version_flag], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -97,9 +98,27 @@ class Logstash(Peer):
         return [self.binary, "-f", conf, "--path.data", folder + "/data", "-w", "1", "-b", "2000", "--log.level", "error"]
 
 
-PEERS = [Rsyslog, SyslogNg, Logstash]
-# Known, but without configurations here.
-OTHERS = ["fluent-bit", "vector"]
+class FluentBit(Peer):
+    name, program, version_flag = "fluent-bit", "fluent-bit", "--version"
+
+    def missing(self):
+        return None
+
+    def command(self, conf, _folder):
+        return [self.binary, "-q", "-c", conf]
+
+
+class Vector(Peer):
+    name, program, version_flag, extension = "vector", "vector", "--version", "toml"
+
+    def missing(self):
+        return None
+
+    def command(self, conf, _folder):
+        return [self.binary, "-q", "--threads", "1", "--config-toml", conf]
+
+
+PEERS = [Rsyslog, SyslogNg, Logstash, FluentBit, Vector]
 
 
 class PeerProcess:
@@ -261,8 +280,6 @@ def run(args, results, note):
                 note(title, name, found[title][name], results[name])
             except (RuntimeError, ValueError, subprocess.CalledProcessError) as error:
                 absent["%s, path %s" % (peer.name, name)] = "did not run: " + str(error).strip().splitlines()[-1]
-    for name in OTHERS:
-        absent[name] = "found, without configurations here" if shutil.which(name) else "not found"
     return {"peers": found, "absent": absent}
 
 
