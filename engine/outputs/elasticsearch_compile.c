@@ -68,7 +68,6 @@ static bool fits_stream(const struct es_options *o, const char *name)
                                           "resurrect_delay",
                                           "retry_initial_interval",
                                           "retry_max_interval",
-                                          "retry_on_conflict",
                                           "compression_level",
                                           "http_compression",
                                           "ssl_enabled",
@@ -93,7 +92,6 @@ static bool fits_stream(const struct es_options *o, const char *name)
                                           "routing",
                                           "pipeline",
                                           "document_id",
-                                          "data_stream",
                                           "data_stream_type",
                                           "data_stream_dataset",
                                           "data_stream_namespace",
@@ -107,6 +105,8 @@ static bool fits_stream(const struct es_options *o, const char *name)
                                           NULL};
     if (strcmp(name, "action") == 0) return slice_equal(o->action, SLICE("create"));
     if (strcmp(name, "manage_template") == 0) return !o->manage_template;
+    /* In Logstash the word "auto" itself, written down, decides for an index. */
+    if (strcmp(name, "data_stream") == 0) return o->data_stream == ES_TRUE;
     return is_one_of(name, fitting);
 }
 
@@ -137,16 +137,13 @@ static err choose_target(struct es_cfg *cfg, struct compiler *c)
     return e;
 }
 
-static err check_stream_part(struct compiler *c, const char *name, slice text, bool hyphens)
+static err check_stream_part(struct compiler *c, const char *name, slice text)
 {
     bool bad = text.n == 0 || text.n > 100;
     for (uint32_t i = 0; i < text.n; i++)
-        if (strchr("\\/*?\"<>| ,#:", text.p[i]) != NULL || (text.p[i] == '-' && !hyphens) ||
-            (text.p[i] >= 'A' && text.p[i] <= 'Z'))
-            bad = true;
+        if (text.p[i] == 0 || strchr("\\/*?\"<>| ,#:", text.p[i]) != NULL) bad = true;
     if (!bad) return ERR_OK;
-    compile_error(c, name,
-                  "1 to 100 characters, lower case, none of \\ / * ? \" < > | , # : - or blank",
+    compile_error(c, name, "1 to 100 bytes, none of \\ / * ? \" < > | , # : or blank",
                   "`%.*s` cannot be part of a data stream's name", SLICE_FMT(text));
     return ERR_CONFIG;
 }
@@ -174,8 +171,8 @@ static err compile_stream(struct es_cfg *cfg, struct compiler *c)
     buf_fini(&name);
     buf_fini(&suffix);
     if (!cfg->is_data_stream) return ERR_OK;
-    err e = check_stream_part(c, "data_stream_dataset", cfg->opt.ds_dataset, false);
-    err f = check_stream_part(c, "data_stream_namespace", cfg->opt.ds_namespace, true);
+    err e = check_stream_part(c, "data_stream_dataset", cfg->opt.ds_dataset);
+    err f = check_stream_part(c, "data_stream_namespace", cfg->opt.ds_namespace);
     return e != ERR_OK ? e : f;
 }
 
@@ -270,6 +267,32 @@ static err compile_join(struct es_cfg *cfg, struct compiler *c)
                             settings_pos(c->plugin, "join_field"));
 }
 
+/* What the server would refuse, one document after the other. */
+static err check_action(struct es_cfg *cfg, struct compiler *c)
+{
+    enum { EXTERNAL = 1, EXTERNAL_GTE = 3 }; /* of the choices of version_type */
+    const struct es_options *o = &cfg->opt;
+    bool external = o->version_type >= EXTERNAL && o->version_type <= EXTERNAL_GTE;
+    enum es_action action = cfg->action_constant ? cfg->action_fixed : ES_INDEX;
+    if (o->doc_as_upsert && o->scripted_upsert) {
+        compile_error(c, "scripted_upsert", NULL,
+                      "doc_as_upsert and scripted_upsert exclude each other");
+    } else if (action == ES_UPDATE && o->document_id.n == 0) {
+        compile_error(c, "action", "document_id => \"...\"",
+                      "action => update needs a document_id");
+    } else if (external && o->version.p == NULL) {
+        compile_error(c, "version_type", "version => \"%{...}\"",
+                      "an external version_type needs a version");
+    } else if (external && (action == ES_CREATE || action == ES_UPDATE)) {
+        compile_error(c, "version_type", "action => index or delete",
+                      "action => %.*s cannot be used with an external version_type",
+                      SLICE_FMT(es_action_names[action]));
+    } else {
+        return ERR_OK;
+    }
+    return ERR_CONFIG;
+}
+
 static err compile_encoding(struct es_cfg *cfg, struct compiler *c)
 {
     static const char *const meta[ES_META] = {"id",       "index",   "routing",
@@ -285,11 +308,7 @@ static err compile_encoding(struct es_cfg *cfg, struct compiler *c)
     err f = compile_action(cfg, c);
     err g = compile_join(cfg, c);
     if (e != ERR_OK || f != ERR_OK || g != ERR_OK) return ERR_CONFIG;
-    if (cfg->opt.doc_as_upsert && cfg->opt.scripted_upsert) {
-        compile_error(c, "scripted_upsert", NULL,
-                      "doc_as_upsert and scripted_upsert exclude each other");
-        return ERR_CONFIG;
-    }
+    if (check_action(cfg, c) != ERR_OK) return ERR_CONFIG;
     cfg->index_span_ns = template_span(&cfg->index.text);
     cfg->line_static =
         cfg->action_constant && cfg->action_fixed != ES_DELETE && cfg->action_fixed != ES_UPDATE &&

@@ -75,6 +75,13 @@ static slice value_of(struct item *i, struct value *v)
     return value_to_slice(v, &i->b->arena, &i->b->scratch);
 }
 
+/* A value out of [_ingest_document] keeps its type: a number is sent as a number. */
+static void add_value(struct item *i, const char *quoted_name, struct value *v)
+{
+    add_name(i, quoted_name);
+    json_write_value(i->out, v, &i->s->iso);
+}
+
 static slice render(struct item *i, const struct es_text *text)
 {
     return template_render(&text->text, i->b, i->ev, NULL);
@@ -112,14 +119,11 @@ static struct map *routed_stream(struct item *i)
     return v != NULL && v->type == VALUE_MAP ? v->u.map : NULL;
 }
 
-static void add_stream_name(struct item *i)
+static slice stream_name(struct item *i)
 {
     const struct es_cfg *cfg = i->s->cfg;
     struct map *own = routed_stream(i);
-    if (own == NULL) {
-        json_write_string(i->out, cfg->ds_name);
-        return;
-    }
+    if (own == NULL) return cfg->ds_name;
     struct buf *text = &i->s->text;
     text->n = 0;
     for (int p = 0; p < ES_DS_PARTS; p++) {
@@ -130,30 +134,28 @@ static void add_stream_name(struct item *i)
         else
             value_text(v, &i->b->arena, text);
     }
-    json_write_string(i->out, buf_slice(text));
+    return buf_slice(text);
 }
 
 static bool add_index(struct item *i)
 {
     struct es_state *s = i->s;
     const struct es_cfg *cfg = s->cfg;
-    add_name(i, "\"_index\":");
     struct value *own = i->meta.document[ES_META_INDEX];
-    if (s->ilm) {
-        json_write_string(i->out, cfg->ilm_alias);
-    } else if (own != NULL && cfg->index_is_default) {
-        json_write_string(i->out, value_of(i, own));
-    } else if (cfg->is_data_stream) {
-        add_stream_name(i);
-    } else {
-        slice text = render(i, &cfg->index);
-        if (cfg->opt.dlq_on_index && unresolved(text)) {
-            count_drop(s, &s->lane->counters.dropped_index, &s->gate_index,
-                       "the index name has a field that the event lacks:", text);
-            return false;
-        }
-        json_write_string(i->out, text);
+    bool own_counts = cfg->index_is_default && !cfg->is_data_stream && !s->ilm;
+    if (own != NULL && own_counts) {
+        add_value(i, "\"_index\":", own);
+        return true;
     }
+    slice text = s->ilm                ? cfg->ilm_alias
+                 : cfg->is_data_stream ? stream_name(i)
+                                       : render(i, &cfg->index);
+    if (cfg->opt.dlq_on_index && unresolved(text)) {
+        count_drop(s, &s->lane->counters.dropped_index, &s->gate_index,
+                   "the index name has a field that the event lacks:", text);
+        return false;
+    }
+    add_text(i, "\"_index\":", text);
     return true;
 }
 
@@ -164,7 +166,7 @@ static bool add_id(struct item *i)
     if (s->cfg->id.given) {
         add_text(i, "\"_id\":", render(i, &s->cfg->id));
     } else if (own != NULL) {
-        add_text(i, "\"_id\":", value_of(i, own));
+        add_value(i, "\"_id\":", own);
     } else if (i->action == ES_UPDATE || i->action == ES_DELETE) {
         /* The server would refuse the whole request because of this one item. */
         count_drop(s, &s->lane->counters.dropped_id, &s->gate_id, "no document_id for action",
@@ -190,7 +192,7 @@ static void add_routing(struct item *i)
     else if (cfg->routing.given)
         add_text(i, "\"routing\":", render(i, &cfg->routing));
     else if (own != NULL)
-        add_text(i, "\"routing\":", value_of(i, own));
+        add_value(i, "\"routing\":", own);
     if (cfg->parent.given && !cfg->has_join) add_text(i, "\"parent\":", render(i, &cfg->parent));
 }
 
@@ -226,14 +228,15 @@ static void add_version(struct item *i)
     const struct es_cfg *cfg = i->s->cfg;
     struct value *version = i->meta.document[ES_META_VERSION];
     struct value *type = i->meta.document[ES_META_VERSION_TYPE];
+    if (cfg->is_data_stream) return; /* has no versions */
     if (cfg->version.given)
         add_text(i, "\"version\":", render(i, &cfg->version));
     else if (version != NULL)
-        add_text(i, "\"version\":", value_of(i, version));
+        add_value(i, "\"version\":", version);
     if (cfg->version_type.p != NULL)
         add_text(i, "\"version_type\":", cfg->version_type);
     else if (type != NULL)
-        add_text(i, "\"version_type\":", value_of(i, type));
+        add_value(i, "\"version_type\":", type);
 }
 
 /* False when the event is dropped. */

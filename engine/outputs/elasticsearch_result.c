@@ -106,10 +106,7 @@ static void settle_item(struct es_shared *s, struct es_request *r, uint32_t item
         if (!in_list(s->cfg->opt.silenced, type))
             log_item(s, &s->gate_conflict, "document exists in another version, dropped", r, item,
                      status, type, reason);
-    } else if (in_list(s->cfg->opt.drop_error_types, type)) {
-        counter_add(&n->rejected, 1);
-        drop(r);
-    } else if (code_is_final(s->cfg, status)) {
+    } else if (code_is_final(s->cfg, status) || in_list(s->cfg->opt.drop_error_types, type)) {
         counter_add(&n->rejected, 1);
         drop(r);
         if (!in_list(s->cfg->opt.silenced, type))

@@ -51,7 +51,7 @@ const struct setting es_settings[] = {
      .doc = "How often the server retries an update whose document changed meanwhile."},
     /* Data streams. */
     {.name = "data_stream", O(data_stream, ENUM), .choices = tristates, .default_text = "auto",
-     .doc = "Write to a data stream; auto: in ECS mode when no option speaks against it."},
+     .doc = "Write to a data stream; by default in ECS mode when no option speaks against it; auto, written down, speaks against it."},
     {.name = "data_stream_type", O(ds_type_at, ENUM), .choices = stream_types,
      .default_text = "logs", .doc = "First part of the stream's name."},
     {.name = "data_stream_dataset", O(ds_dataset, STRING), .default_text = "generic",
@@ -73,7 +73,7 @@ const struct setting es_settings[] = {
     {.name = "template_api", O(template_api, ENUM), .choices = template_apis, .default_text = "auto",
      .doc = "Kind of template; auto: composable from version 8 on and for OpenSearch."},
     {.name = "ilm_enabled", O(ilm_enabled, ENUM), .choices = tristates, .default_text = "auto",
-     .doc = "Write to a rollover alias with an index lifecycle policy; auto: when index is not set."},
+     .doc = "Write to a rollover alias with an index lifecycle policy; auto and true: when index is not set or ilm_rollover_alias is."},
     {.name = "ilm_rollover_alias", O(ilm_alias, STRING),
      .doc = "The alias; by default logstash or ecs-logstash."},
     {.name = "ilm_pattern", O(ilm_pattern, STRING), .default_text = "{now/d}-000001",

@@ -204,8 +204,14 @@ static bool wants_ilm(struct call *c)
 {
     const struct es_cfg *cfg = c->s->cfg;
     if (cfg->is_data_stream || cfg->opt.ilm_enabled == ES_FALSE) return false;
-    if (cfg->opt.ilm_enabled == ES_AUTO && !cfg->index_is_default && !cfg->ilm_alias_given)
+    /* As in Logstash: even when it is set to true, an index of one's own wins over the usual
+     * alias. */
+    if (!cfg->index_is_default && !cfg->ilm_alias_given) {
+        if (cfg->opt.ilm_enabled == ES_TRUE)
+            log_warn(c->s->logger, "ilm_enabled has no effect together with index; name the alias "
+                                   "to write to in ilm_rollover_alias");
         return false;
+    }
     const char *why = c->server.opensearch ? "OpenSearch has no index lifecycle management"
                       : c->server.serverless
                           ? "a serverless project has no index lifecycle management"

@@ -160,10 +160,18 @@ static void metadata(void **state)
                        "\"target_ingest_pipeline\":\"t\"}";
     expect("", "disabled", "{\"k\":\"a\"}", meta,
            "{\"index\":{\"_index\":\"own\",\"_id\":\"i1\",\"routing\":\"r\",\"pipeline\":\"p\","
-           "\"version\":\"3\",\"version_type\":\"external\"}}\n" DOC "\n");
+           "\"version\":3,\"version_type\":\"external\"}}\n" DOC "\n");
     expect("index => mine document_id => 'd' pipeline => 'q'", "disabled", "{\"k\":\"a\"}", meta,
            "{\"index\":{\"_index\":\"mine\",\"_id\":\"d\",\"routing\":\"r\",\"pipeline\":\"q\","
-           "\"version\":\"3\",\"version_type\":\"external\"}}\n" DOC "\n");
+           "\"version\":3,\"version_type\":\"external\"}}\n" DOC "\n");
+    expect("index => 'i'", "disabled", "{\"k\":\"a\"}",
+           "{\"_ingest_document\":{\"id\":7,\"routing\":true,\"version\":\"4\"}}",
+           "{\"index\":{\"_index\":\"i\",\"_id\":7,\"routing\":true,\"version\":\"4\"}}\n" DOC
+           "\n");
+    /* A data stream takes neither index nor version from there. */
+    expect("data_stream_sync_fields => false", "v8", "{\"k\":\"a\"}", meta,
+           "{\"create\":{\"_index\":\"logs-generic-default\",\"_id\":\"i1\",\"routing\":\"r\","
+           "\"pipeline\":\"p\"}}\n" DOC "\n");
     expect("index => 'i'", "disabled", "{\"k\":\"a\"}", "{\"target_ingest_pipeline\":\"p-%{k}\"}",
            "{\"index\":{\"_index\":\"i\",\"pipeline\":\"p-a\"}}\n" DOC "\n");
 }
@@ -180,6 +188,11 @@ static void data_streams(void **state)
                                                                               "default") "\n");
     expect("data_stream_sync_fields => false", "v8", "{\"k\":\"a\"}", NULL,
            "{\"create\":{\"_index\":\"logs-generic-default\"}}\n" DOC "\n");
+    expect("data_stream_dataset => 'my-App'", "v8", "{\"k\":\"a\"}", NULL,
+           "{\"create\":{\"_index\":\"logs-my-App-default\"}}\n"
+           "{\"@timestamp\":\"2024-03-05T06:07:08.123Z\",\"k\":\"a\"," SYNCED("logs", "my-App",
+                                                                              "default") "\n");
+    expect("", "v8", "{\"data_stream\":{\"dataset\":\"%{d}\"}}", NULL, "");
     expect("", "v8", "{\"data_stream\":{\"type\":\"metrics\",\"dataset\":\"d\"}}", NULL,
            "{\"create\":{\"_index\":\"metrics-d-default\"}}\n"
            "{\"@timestamp\":\"2024-03-05T06:07:08.123Z\"," SYNCED("metrics", "d", "default") "\n");
@@ -192,6 +205,36 @@ static void data_streams(void **state)
         "", "v8", "{\"data_stream\":1}", NULL,
         "{\"create\":{\"_index\":\"logs-generic-default\"}}\n"
         "{\"@timestamp\":\"2024-03-05T06:07:08.123Z\"," SYNCED("logs", "generic", "default") "\n");
+}
+
+/* Which options, written down, turn the stream of ECS mode into an index. */
+static void options_against_streams(void **state)
+{
+    (void)state;
+    static const char *const against[] = {"retry_on_conflict => 2",  "data_stream => auto",
+                                          "data_stream => false",    "action => index",
+                                          "manage_template => true", "ilm_enabled => false",
+                                          "version => '1'"};
+    static const char *const fitting[] = {"document_id => 'a'",
+                                          "action => create",
+                                          "routing => 'r'",
+                                          "manage_template => false",
+                                          "data_stream => true",
+                                          "drop_error_types => ['x']",
+                                          "compression_level => 0",
+                                          "user => 'u' password => 'p'",
+                                          "id => 'x'"};
+    struct bench b;
+    for (uint32_t i = 0; i < ARRAY_LEN(against); i++) {
+        bench_init(&b, against[i], "v8");
+        assert_false(b.cfg->is_data_stream);
+        bench_fini(&b);
+    }
+    for (uint32_t i = 0; i < ARRAY_LEN(fitting); i++) {
+        bench_init(&b, fitting[i], "v8");
+        assert_true(b.cfg->is_data_stream);
+        bench_fini(&b);
+    }
 }
 
 static void line_follows_the_day(void **state)
@@ -538,7 +581,13 @@ static void refused(void **state)
         {"user => 'a' password => 'b' api_key => 'c' hosts => 'https://es'", "more than one kind"},
         {"data_stream => true index => 'x'", "cannot be used with data_stream"},
         {"index => 'x' data_stream_type => metrics", "for data streams only"},
-        {"data_stream => true data_stream_dataset => 'a-b'", "data stream's name"},
+        {"data_stream => true data_stream_dataset => 'a b'", "data stream's name"},
+        {"data_stream => true data_stream_namespace => ''", "data stream's name"},
+        {"action => update", "needs a document_id"},
+        {"version_type => external", "needs a version"},
+        {"version_type => external_gte version => 1 action => create", "external version_type"},
+        {"version_type => external version => 1 action => update document_id => 1",
+         "external version_type"},
         {"dlq_custom_codes => [403]", "dead_letter_queue.enable"},
         {"sniffing => true", "not supported"},
         {"ca_trusted_fingerprint => 'abc'", "fingerprint"},
@@ -610,6 +659,7 @@ int main(void)
         cmocka_unit_test(other_parameters),
         cmocka_unit_test(metadata),
         cmocka_unit_test(data_streams),
+        cmocka_unit_test(options_against_streams),
         cmocka_unit_test(line_follows_the_day),
         cmocka_unit_test(alias_and_types),
         cmocka_unit_test(other_outputs_see_nothing),
