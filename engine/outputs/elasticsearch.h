@@ -42,6 +42,9 @@
 /* How long the first event of a body waits for company. */
 #define ES_LINGER_NS (5 * NS_PER_MS)
 #define ES_HOSTS_MAX 256u
+/* How often a document that is too large all by itself is sent again: somebody may be about to
+ * raise the limit of a proxy. */
+#define ES_TOO_LARGE_RETRIES 2u
 #define ES_ANSWER_BYTES_MAX (256u * 1024 * 1024)
 
 enum es_action { ES_INDEX, ES_CREATE, ES_UPDATE, ES_DELETE, ES_ACTIONS };
@@ -66,6 +69,7 @@ enum es_ds_part { ES_DS_TYPE, ES_DS_DATASET, ES_DS_NAMESPACE, ES_DS_PARTS };
 
 struct es_host {
     const char *url;             /* scheme://host:port/path, no slash at the end, no secrets */
+    const char *query;           /* "?" and what the URL had behind it, or empty */
     const char *user, *password; /* from the URL; NULL: the output's own */
     /* Of bulk requests; elasticsearch_head.c. */
     const char *connect_url; /* where to connect to: the server, or the proxy before it */
@@ -137,6 +141,8 @@ err es_compile(void *cfg, struct compiler *c) MUST_USE;
 void es_release(void *cfg);
 /* elasticsearch_hosts.c: fills cfg->host from hosts or cloud_id; reports what is wrong. */
 err es_compile_hosts(struct es_cfg *cfg, struct compiler *c) MUST_USE;
+/* Appends a query ("?a=b" or empty) to a URL that may have one. */
+void es_query_join(struct buf *url, const char *query);
 /* elasticsearch_head.c: what never changes in a bulk request, for each host. */
 err es_compile_heads(struct es_cfg *cfg, struct compiler *c) MUST_USE;
 /* A NUL-terminated copy that lives as long as the plan. */
@@ -159,6 +165,9 @@ struct es_request {
     /* Writer: items [0, kept_n) wait for the next round, [at, at + part_n) are being sent,
      * [at + part_n, item_n) are still to be sent in this round. */
     uint32_t kept_n, at, part_n, part_n_max;
+    /* Rounds in which a document was refused as too large all by itself. */
+    uint32_t too_large_n;
+    bool too_large_now;
     int64_t retry_at_ns, delay_ns; /* delay_ns 0: the last try went well */
 };
 

@@ -169,7 +169,8 @@ static err compile_host(struct es_cfg *cfg, struct compiler *c, struct es_host *
 {
     struct url u;
     struct buf text = {0}, head = {0};
-    buf_printf(&text, "%s%s%s", h->url, cfg->bulk_path, cfg->bulk_query);
+    buf_printf(&text, "%s%s%s", h->url, cfg->bulk_path, h->query);
+    es_query_join(&text, cfg->bulk_query);
     bool ok = url_read(buf_cstr(&text), &u);
     if (ok) {
         h->by_proxy = strcmp(u.scheme, "http") == 0 && forwards(proxy);

@@ -1,8 +1,9 @@
 /*
  * elasticsearch_hosts.c - servers, credentials, paths and headers from the options.
  *
- * A host is written as host, host:port, [v6]:port, //host or URL. Without a port it is 9200,
- * for https too. cloud_id is LABEL:BASE64(domain[:port]$es[:port]$kibana).
+ * A host is written as host, host:port, [v6]:port, //host or URL; path and query may follow.
+ * Without a port it is 9200, for https too. cloud_id is
+ * LABEL:BASE64(domain[:port]$es[:port]$kibana).
  */
 #include "engine/outputs/elasticsearch.h"
 
@@ -12,7 +13,7 @@
 #include "engine/base/assert.h"
 
 struct parts {
-    slice scheme, user, password, host, port, path;
+    slice scheme, user, password, host, port, path, query;
 };
 
 static bool is_port(slice text)
@@ -31,6 +32,10 @@ static bool split_url(slice text, struct parts *out)
         text = slice_from(text, (uint32_t)at + 3);
     } else if (slice_starts(text, SLICE("//"))) {
         text = slice_from(text, 2);
+    }
+    if ((at = slice_find_byte(text, '?')) >= 0) {
+        out->query = slice_from(text, (uint32_t)at + 1);
+        text = slice_part(text, 0, (uint32_t)at);
     }
     if ((at = slice_find_byte(text, '/')) >= 0) {
         out->path = slice_from(text, (uint32_t)at);
@@ -107,6 +112,7 @@ static err add_host(struct es_cfg *cfg, struct compiler *c, slice text)
     h->url = es_keep_printf(c, "%s://%.*s:%.*s%s", https ? "https" : "http", SLICE_FMT(p.host),
                             SLICE_FMT(p.port.n > 0 ? p.port : SLICE("9200")),
                             keep_path(c, p.path.n > 0 ? p.path : o->path));
+    h->query = es_keep_printf(c, "%s%.*s", p.query.n > 0 ? "?" : "", SLICE_FMT(p.query));
     h->user = keep_decoded(c, p.user);
     h->password = keep_decoded(c, p.password);
     return ERR_OK;
@@ -137,9 +143,10 @@ static slice cut(slice *text, char at)
 static err cloud_host(struct es_cfg *cfg, struct compiler *c)
 {
     slice id = cfg->opt.cloud_id;
-    int64_t colon = slice_find_byte(id, ':');
+    uint32_t at = id.n; /* the label may have colons itself */
+    while (at > 0 && id.p[at - 1] != ':') at--;
     struct buf plain = {0};
-    bool ok = decode_base64(slice_from(id, (uint32_t)(colon + 1)), &plain);
+    bool ok = decode_base64(slice_from(id, at), &plain);
     slice text = buf_slice(&plain);
     slice domain = cut(&text, '$'), server = cut(&text, '$');
     slice name = cut(&domain, ':'), server_name = cut(&server, ':');
@@ -149,6 +156,7 @@ static err cloud_host(struct es_cfg *cfg, struct compiler *c)
         struct es_host *h = &cfg->host[cfg->host_n++];
         h->url = es_keep_printf(c, "https://%.*s.%.*s:%.*s", SLICE_FMT(server_name),
                                 SLICE_FMT(name), SLICE_FMT(port));
+        h->query = "";
     } else {
         compile_error(c, "cloud_id", "the Cloud ID as the console shows it",
                       "the Cloud ID cannot be decoded");
@@ -238,6 +246,13 @@ static void add_parameter(struct buf *out, slice name, slice value)
     buf_printf(out, "%c%s=%s", out->n == 0 ? '?' : '&', a, value.n > 0 ? b : "");
     curl_free(a);
     curl_free(b);
+}
+
+void es_query_join(struct buf *url, const char *query)
+{
+    if (query[0] == 0) return;
+    bool first = slice_find_byte(buf_slice(url), '?') < 0;
+    buf_printf(url, "%c%s", first ? '?' : '&', query + 1);
 }
 
 /* The query of bulk requests: what bulk_path brings along, the parameters, and, unless one of them

@@ -55,7 +55,8 @@ void es_easy_target(const struct es_shared *s, CURL *easy, uint32_t host, const 
     const struct es_cfg *cfg = s->cfg;
     const struct es_host *h = &cfg->host[host];
     struct buf url = {0};
-    buf_printf(&url, "%s%s%s", h->url, path, query);
+    buf_printf(&url, "%s%s%s", h->url, path, h->query);
+    es_query_join(&url, query);
     curl_easy_setopt(easy, CURLOPT_URL, buf_cstr(&url)); /* copied */
     buf_fini(&url);
     const char *user = h->user != NULL ? h->user : cfg->user;

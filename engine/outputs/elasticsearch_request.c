@@ -34,6 +34,8 @@ void es_request_clear(struct es_request *r)
     r->body.n = 0;
     r->item_n = r->hold_n = 0;
     r->kept_n = r->at = r->part_n = r->part_n_max = 0;
+    r->too_large_n = 0;
+    r->too_large_now = false;
     r->retry_at_ns = r->delay_ns = 0;
     r->outcome = 0;
 }
@@ -69,6 +71,8 @@ slice es_request_item_bytes(const struct es_request *r, uint32_t item)
 void es_request_begin(struct es_request *r)
 {
     r->kept_n = r->at = r->part_n = 0;
+    r->too_large_n += r->too_large_now;
+    r->too_large_now = false;
     if (r->part_n_max == 0) r->part_n_max = UINT32_MAX;
 }
 

@@ -137,9 +137,15 @@ static enum es_result read_items(struct es_shared *s, struct es_request *r, slic
     return ES_DONE;
 }
 
-/* One document alone is more than the server takes: no retry would change that. */
-static void drop_too_large(struct es_shared *s, struct es_request *r)
+/* One document alone is more than the server takes. */
+static void settle_too_large(struct es_shared *s, struct es_request *r)
 {
+    if (r->too_large_n < ES_TOO_LARGE_RETRIES) {
+        counter_add(&s->counters.retryable, 1);
+        r->too_large_now = true;
+        es_request_keep(r, r->at);
+        return;
+    }
     counter_add(&s->counters.too_large, 1);
     drop(r);
     uint64_t held;
@@ -159,7 +165,7 @@ enum es_result es_result_read(struct es_shared *s, struct es_request *r, long st
             r->part_n_max = r->part_n / 2;
             return ES_SPLIT;
         }
-        drop_too_large(s, r);
+        settle_too_large(s, r);
         return ES_DONE;
     }
     if (status < 200 || status >= 300) return ES_AGAIN;

@@ -150,10 +150,10 @@ def test_request_that_is_too_large_is_split(sink, spate):
 
 
 def test_document_that_is_too_large_is_dropped_alone(sink, spate):
-    """413 for one document alone: it is given up with a reason, and what follows goes on."""
-    es = sink("--loss", script="1 status 413")
+    """413 for one document alone, again and again: it is given up with a reason, and what follows goes on."""
+    es = sink("--loss", script="1-3 status 413")
     engine = spate(CONFIG, ports=1, tcp=["P1"], names={"ES": es.es})
     harness.send_tcp(engine.port(), harness.numbered(1))
-    harness.wait_for(lambda: "413" in engine.log(), 20, "the reason in the log")
+    harness.wait_for(lambda: "dropped: the server refuses" in engine.log(), 20, "the reason in the log")
     harness.send_tcp(engine.port(), harness.numbered(100, 1))
     harness.wait_for(lambda: es.stats()["unique"] == 100, 30, lambda: str(es.stats()))

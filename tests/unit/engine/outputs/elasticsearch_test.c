@@ -396,6 +396,7 @@ static void too_large_is_split(void **state)
     struct bench b;
     bench_init(&b, "index => 'i'", "disabled");
     fill(&b, 5);
+    b.r->too_large_n = ES_TOO_LARGE_RETRIES;
     assert_int_equal(answer(&b, 413, ""), ES_SPLIT);
     assert_true(es_request_part(b.r));
     assert_int_equal(b.r->part_n, 2);
@@ -426,6 +427,26 @@ static void too_large_is_split(void **state)
 /* ---- options ----------------------------------------------------------------------------------
  */
 
+static void too_large_alone_is_sent_again_twice(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b, "index => 'i'", "disabled");
+    fill(&b, 1);
+    for (uint32_t i = 0; i <= ES_TOO_LARGE_RETRIES; i++) {
+        assert_int_equal(b.r->item_n, 1);
+        assert_int_equal(counter_read(&b.shared.counters.too_large), 0);
+        assert_int_equal(answer(&b, 413, ""), ES_DONE);
+        es_request_part_end(b.r);
+        es_request_begin(b.r);
+        es_request_part(b.r);
+    }
+    assert_int_equal(b.r->item_n, 0);
+    assert_int_equal(counter_read(&b.shared.counters.too_large), 1);
+    assert_int_equal(counter_read(&b.shared.counters.retryable), ES_TOO_LARGE_RETRIES);
+    bench_fini(&b);
+}
+
 static void expect_host(const char *options, const char *url)
 {
     struct bench b;
@@ -445,6 +466,9 @@ static void hosts(void **state)
     expect_host("hosts => 'es' ssl_enabled => true", "https://es:9200");
     expect_host("hosts => 'http://es/a/b/'", "http://es:9200/a/b");
     expect_host("hosts => 'http://es' path => 'a/'", "http://es:9200/a");
+    expect_host("hosts => 'http://es/a?b=c'", "http://es:9200/a");
+    expect_host("cloud_id => 'my:name:ZXhhbXBsZS5jb206OTI0MyRhYmMkZGVm'",
+                "https://abc.example.com:9243");
     /* base64 of example.com:9243$abc$def */
     expect_host("cloud_id => 'name:ZXhhbXBsZS5jb206OTI0MyRhYmMkZGVm'",
                 "https://abc.example.com:9243");
@@ -515,6 +539,9 @@ static void heads(void **state)
     expect_head("user => 'a' password => 'b'", "http://127.0.0.1:9200", false,
                 "POST /_bulk" QUERY
                 "Host: 127.0.0.1:9200\r\nAuthorization: Basic YTpi\r\n" AGENT ANY TYPE);
+    expect_head("hosts => 'http://es/p?x=y'", "http://es:9200/p", false,
+                "POST /p/_bulk?x=y&filter_path=errors,items.*.error,items.*.status HTTP/1.1\r\n"
+                "Host: es:9200\r\n" AGENT ANY TYPE);
     expect_head("hosts => 'https://me:x@es' api_key => 'id:key'", "https://es:9200", true,
                 "POST /_bulk" QUERY "Host: es:9200\r\n" AGENT ANY TYPE
                 "Authorization: ApiKey aWQ6a2V5\r\n");
@@ -667,6 +694,7 @@ int main(void)
         cmocka_unit_test(good_answers),
         cmocka_unit_test(items_are_sorted),
         cmocka_unit_test(too_large_is_split),
+        cmocka_unit_test(too_large_alone_is_sent_again_twice),
         cmocka_unit_test(hosts),
         cmocka_unit_test(bulk_queries),
         cmocka_unit_test(login_is_not_in_the_url),
