@@ -300,9 +300,11 @@ static bool read_grok(struct reader *r, slice text, uint32_t *priority)
         (void)e;
     }
     *priority = priority_of(r);
+    struct value *iso = cfg->ecs ? NULL : event_get(r->b, r->ev, &cfg->ref[SYSLOG_TIMESTAMP8601]);
+    if (iso != NULL && iso->type == VALUE_STRING) put(r, SYSLOG_TIMESTAMP, *iso);
     struct value *time = event_get(r->b, r->ev, &cfg->ref[SYSLOG_TIMESTAMP]);
     if (time != NULL && time->type == VALUE_STRING)
-        put_time(r, value_slice(time), false, !cfg->ecs);
+        put_time(r, value_slice(time), iso != NULL, !cfg->ecs);
     return true;
 }
 

@@ -205,6 +205,22 @@ def test_syslog_codec_and_field(spate):
     assert (got["a"], got["program"], got["priority"]) == (1, "su", 34)
 
 
+def test_syslog_own_pattern(spate):
+    """The pattern that the parsers stand for gives what they give, ISO dates included."""
+    line = "<13>2024-03-05T06:07:08.123+01:00 gw1 app[7]: hello\n"
+    s = spate('''input { syslog { port => @P1@ rfc5424 => false ecs_compatibility => disabled }
+        syslog { port => @P2@ ecs_compatibility => disabled grok_pattern => "<%{POSINT:priority}>%{SYSLOGLINE}" } }''' + OUT,
+              ports=2, tcp=["P1", "P2"])
+    for port in (1, 2):
+        harness.send_tcp(s.port(port), (LINE + "\n" + line + "no syslog\n").encode())
+    got = sorted(events(s, 6), key=lambda e: e["message"])
+    for one, other in zip(got[::2], got[1::2]):
+        if "tags" in one:
+            one["@timestamp"] = other["@timestamp"]
+        assert one == other
+    assert (got[2]["timestamp"], got[2]["@timestamp"]) == ("2024-03-05T06:07:08.123+01:00", "2024-03-05T05:07:08.123Z")
+
+
 def test_syslog_random_bytes(spate):
     s = spate('input { syslog { port => @P1@ host => "127.0.0.1" } }' + OUT, ports=1, tcp=["P1"], udp=["P1"])
     random.seed(7)
