@@ -65,10 +65,11 @@ const char *api_status(const struct api *api);                        /* "green"
 const struct pipeline *api_pipeline(const struct api *api, slice id); /* NULL: none of that id */
 void api_error(struct api_call *c, int status, const char *message);
 
-void api_node(struct api_call *c);                       /* /_node... */
-void api_logging(struct api_call *c);                    /* /_node/logging */
-void api_health(struct api_call *c);                     /* /_health_report */
-void api_stats(struct api_call *c);                      /* /_node/stats... */
+void api_node(struct api_call *c);    /* /_node... */
+void api_logging(struct api_call *c); /* /_node/logging */
+void api_health(struct api_call *c);  /* /_health_report */
+/* /_node/stats...; `at`: the part of the path that names a section. */
+void api_stats(struct api_call *c, uint32_t at);
 void api_metrics(struct api_call *c);                    /* /metrics */
 void api_process(struct json_out *j);                    /* "process" */
 void api_jvm(struct json_out *j, const struct api *api); /* "jvm" of the statistics */

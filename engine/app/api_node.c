@@ -96,7 +96,8 @@ static bool pipelines_info(struct api_call *c, slice id)
     json_open(&c->j, "pipelines");
     for (uint32_t i = 0; i < c->api->engine->pipeline_n; i++) {
         const struct pipeline *p = c->api->engine->pipeline[i];
-        if (id.p == NULL || p == api_pipeline(c->api, id)) pipeline_info(&c->j, p);
+        bool hidden = process_settings_bool(p->plan->settings, "pipeline.system");
+        if (id.p == NULL ? !hidden : p == api_pipeline(c->api, id)) pipeline_info(&c->j, p);
     }
     json_close(&c->j);
     return true;
@@ -298,16 +299,32 @@ void api_health(struct api_call *c)
 /* ---- routing
  * --------------------------------------------------------------------------------------- */
 
+/* green 0, yellow 1, red 2, anything else 3. */
+static int rank_of(slice status)
+{
+    static const char *const names[] = {"green", "yellow", "red"};
+    int rank = 0;
+    while (rank < 3 && !slice_equal_nocase(status, slice_from_cstr(names[rank]))) rank++;
+    return rank;
+}
+
+/* A status changes only with a reload, so that there is nothing to wait for: the answer says at
+ * once whether it is the wanted one or better. */
 static void root(struct api_call *c)
 {
     slice wanted;
-    const char *status = api_status(c->api);
+    int rank = 2;
+    if (http1_query_find(c->request->query, SLICE("wait_for_status"), &wanted)) {
+        rank = rank_of(wanted);
+        if (rank == 3) {
+            api_error(c, 400, "wait_for_status is one of green, yellow, red");
+            return;
+        }
+    }
     json_open(&c->j, NULL);
     api_root(c);
     json_close(&c->j);
-    if (http1_query_find(c->request->query, SLICE("wait_for_status"), &wanted) &&
-        !slice_equal(wanted, slice_from_cstr(status)) && strcmp(status, "green") != 0)
-        c->status = 503;
+    if (rank_of(slice_from_cstr(api_status(c->api))) > rank) c->status = 503;
 }
 
 /* Splits the path; false when it has too many parts or a broken escape. */
@@ -337,7 +354,9 @@ static void get(struct api_call *c)
     else if (is_part(c, 0, "_health_report") && c->part_n == 1)
         api_health(c);
     else if (is_part(c, 0, "_node") && is_part(c, 1, "stats"))
-        api_stats(c);
+        api_stats(c, 2);
+    else if (is_part(c, 0, "_stats"))
+        api_stats(c, 1); /* its name in old versions */
     else if (is_part(c, 0, "_node") && is_part(c, 1, "hot_threads"))
         api_hot_threads(c);
     else if (is_part(c, 0, "_node") && is_part(c, 1, "logging"))

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/app/api.h"
@@ -173,11 +174,30 @@ static int by_cpu(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* For people; in JSON, for programs. */
+static void threads_text(struct api_call *c, const struct thread_use *use, uint32_t n, double up_ns)
+{
+    struct buf *out = c->j.out;
+    char now[40];
+    struct tm tm;
+    time_t sec = (time_t)(clock_real_ns() / NS_PER_SEC);
+    gmtime_r(&sec, &tm);
+    strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    c->type = "text/plain; charset=utf-8";
+    buf_printf(out, "::: {%s}\nHot threads at %s, busiestThreads=%u:\n", c->api->uuid, now, n);
+    for (uint32_t i = 0; i < n; i++)
+        buf_printf(out, "%.2f %% of cpu usage, state: %s, thread name: '%s', thread id: %lld\n",
+                   100.0 * (double)use[i].cpu_ns / up_ns,
+                   use[i].state[0] == 'R' ? "runnable" : "waiting", use[i].name,
+                   (long long)use[i].id);
+}
+
 void api_hot_threads(struct api_call *c)
 {
     struct thread_use use[THREADS_SHOWN_MAX];
     uint32_t n = 0;
     struct json_out *j = &c->j;
+    slice human;
     DIR *dir = opendir("/proc/self/task");
     for (struct dirent *e = dir == NULL ? NULL : readdir(dir); e != NULL && n < THREADS_SHOWN_MAX;
          e = readdir(dir))
@@ -185,6 +205,11 @@ void api_hot_threads(struct api_call *c)
     if (dir != NULL) closedir(dir);
     qsort(use, n, sizeof(*use), by_cpu);
     double up_ns = (double)(clock_mono_ns() - c->api->started_ns);
+    if (http1_query_find(c->request->query, SLICE("human"), &human) &&
+        !slice_equal(human, SLICE("false"))) {
+        threads_text(c, use, n, up_ns);
+        return;
+    }
     json_open(j, NULL);
     api_root(c);
     json_open(j, "hot_threads");

@@ -264,12 +264,12 @@ static void engine_reloads(struct json_out *j, const struct engine *engine)
     json_close(j);
 }
 
-void api_stats(struct api_call *c)
+void api_stats(struct api_call *c, uint32_t at)
 {
     struct json_out *j = &c->j;
     const struct engine *engine = c->api->engine;
     struct event_totals totals = engine_totals(engine);
-    slice section = c->part_n > 2 ? c->part[2] : SLICE_NONE;
+    slice section = c->part_n > at ? c->part[at] : SLICE_NONE;
     bool found = section.p == NULL;
 #define WANTED(name) (section.p == NULL || (slice_equal(section, SLICE(name)) && (found = true)))
     json_open(j, NULL);
@@ -278,11 +278,17 @@ void api_stats(struct api_call *c)
     if (WANTED("process")) api_process(j);
     if (WANTED("events")) totals_json(j, &totals);
     if (WANTED("flow")) flow_json(flows_find(&c->api->flows, ""), totals, 0, j);
-    if (WANTED("pipelines") && !pipelines_json(c, c->part_n > 3 ? c->part[3] : SLICE_NONE))
+    if (WANTED("pipelines") &&
+        !pipelines_json(c, c->part_n > at + 1 ? c->part[at + 1] : SLICE_NONE))
         found = false;
     if (WANTED("reloads")) engine_reloads(j, engine);
     if (WANTED("os")) {
         json_open(j, "os");
+        json_close(j);
+    }
+    /* Databases are the user's files: nothing is ever downloaded. */
+    if (section.p != NULL && WANTED("geoip_download_manager")) {
+        json_open(j, "geoip_download_manager");
         json_close(j);
     }
     if (section.p == NULL) {

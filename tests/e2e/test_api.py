@@ -59,13 +59,17 @@ def test_every_address(spate):
                       ("/_node/stats/flow", "flow"), ("/_node/stats/reloads", "reloads"),
                       ("/_node/stats/os", "os"), ("/_node/hot_threads", "hot_threads"),
                       ("/_node/logging", "loggers"), ("/_health_report", "indicators"),
-                      ("/_node/pipelines/main", "pipelines"), ("/_node/stats/pipelines/main/", "pipelines")):
+                      ("/_node/pipelines/main", "pipelines"), ("/_node/stats/pipelines/main/", "pipelines"),
+                      ("/_node/stats/geoip_download_manager", "geoip_download_manager"), ("/_stats", "jvm"),
+                      ("/_stats/pipelines/main", "pipelines"), ("/?wait_for_status=green&timeout=1s", "host")):
         answer = engine.api(path)
         assert key in answer and "version" in answer, path
     assert list(engine.api("/_node/stats/events"))[-1] == "events", "one section only"
     assert any(t["name"].startswith("shard") for t in engine.api("/_node/hot_threads")["hot_threads"]["threads"])
+    assert b"thread name: 'shard 0'" in harness.http(engine.api_port, "/_node/hot_threads?human=true", "GET")[1]
+    assert harness.http(engine.api_port, "/?wait_for_status=blue", "GET")[0] == 400
     for path in ("/nothing", "/_node/nothing", "/_node/stats/nothing", "/_node/stats/pipelines/other",
-                 "/_node/pipelines/other", "/%zz"):
+                 "/_node/pipelines/other", "/%zz", "/_stats/pipelines/other"):
         status, body = harness.http(engine.api_port, path, "GET")
         assert status == 404 and json.loads(body)["status"] == 404, path
     assert harness.http(engine.api_port, "/_node", "DELETE")[0] == 405
