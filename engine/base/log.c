@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -98,8 +99,11 @@ void log_line(enum log_level level, const char *logger, const char *format, ...)
     if (atomic_load(&format_now) == LOG_JSON) {
         buf_printf(&line, "{\"level\":\"%s\",\"loggerName\":", names[level]);
         buf_add_json(&line, slice_from_cstr(logger));
-        buf_printf(&line, ",\"timeEpochMillis\":%lld,\"logEvent\":{\"message\":",
-                   (long long)(now_ns / NS_PER_MS));
+        char thread[16] = "";
+        pthread_getname_np(pthread_self(), thread, sizeof(thread));
+        buf_printf(&line, ",\"timeMillis\":%lld,\"thread\":", (long long)(now_ns / NS_PER_MS));
+        buf_add_json(&line, slice_from_cstr(thread));
+        buf_add_cstr(&line, ",\"logEvent\":{\"message\":");
         buf_add_json(&line, buf_slice(&text));
         buf_add_cstr(&line, "}}\n");
     } else {

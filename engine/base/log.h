@@ -2,7 +2,8 @@
  * log.h - spate's own log, in Logstash's shape.
  *
  * plain:  [2026-11-21T10:00:00,123][WARN ][outputs.elasticsearch][main] text
- * json:   {"level":"WARN","loggerName":"...","timeEpochMillis":...,"logEvent":{"message":"..."}}
+ * json:   {"level":"WARN","loggerName":"...","timeMillis":...,"thread":"...",
+ *          "logEvent":{"message":"..."}}
  *
  * One write(2) per line, so lines of several threads never mix. Any thread. A hot path
  * never logs per event: it counts, and logs through log_limited.

@@ -1,7 +1,9 @@
 """The command line: exit codes, messages, -t, what excludes what, the data folder, the log file."""
+import json
 import os
 import signal
 import subprocess
+import time
 
 import harness
 import pytest
@@ -126,7 +128,9 @@ def test_log_file_and_level(tmp_path):
     assert code == 0 and "INFO" not in err
     assert (logs / "spate-plain.log").exists()
     code, _, _ = run("-e", GOOD, *quiet(tmp_path), "-l", logs, "--log.format", "json")
-    assert code == 0 and (logs / "spate-json.log").read_text().startswith('{"level":"INFO"')
+    line = json.loads((logs / "spate-json.log").read_text().splitlines()[0])
+    assert code == 0 and list(line) == ["level", "loggerName", "timeMillis", "thread", "logEvent"]
+    assert line["level"] == "INFO" and abs(line["timeMillis"] / 1000 - time.time()) < 60 and line["logEvent"]["message"]
 
 
 def test_superuser_can_be_forbidden(tmp_path):
