@@ -235,9 +235,13 @@ static void take_back(const struct out_file *h, size_t n)
         log_warn("outputs.file", "%s ends in the middle of a line: %s", h->path, strerror(errno));
 }
 
-/* false when the pipeline stops; *done is how far it got. */
-static bool write_some(struct file_writer *w, struct out_file *h, const char *p, size_t n,
-                       size_t *done)
+enum wrote { WROTE_ALL, WROTE_STOPPED, WROTE_GONE };
+
+/* *done is how far it got. WROTE_STOPPED: the pipeline stops. WROTE_GONE, if movable: the file
+ * cannot be written to, and it was deleted or moved meanwhile. Held open, a deleted file would
+ * keep the very space of the disk that its deletion was to give back. */
+static enum wrote write_some(struct file_writer *w, struct out_file *h, const char *p, size_t n,
+                             bool movable, size_t *done)
 {
     struct retry retry = {0};
     *done = 0;
@@ -250,20 +254,23 @@ static bool write_some(struct file_writer *w, struct out_file *h, const char *p,
         } else if (wrote < 0 && errno == EAGAIN) {
             struct pollfd pfd = {.fd = h->fd, .events = POLLOUT};
             poll(&pfd, 1, 100);
-            if (delivery_stopping(&w->delivery)) return false;
+            if (delivery_stopping(&w->delivery)) return WROTE_STOPPED;
         } else if (wrote < 0 && errno == EINTR) {
             continue;
         } else if (!retry_wait(w, &retry, "write to", h->path, wrote < 0 ? errno : EIO)) {
-            return false;
+            return WROTE_STOPPED;
+        } else if (movable && !still_there(h)) {
+            return WROTE_GONE;
         }
     }
-    return true;
+    return WROTE_ALL;
 }
 
 static bool write_out(struct file_writer *w, struct out_file *h)
 {
     size_t done;
-    bool ok = write_some(w, h, h->out.data, h->out.n, &done);
+    /* A gzip member goes on where it began. */
+    bool ok = write_some(w, h, h->out.data, h->out.n, false, &done) == WROTE_ALL;
     memmove(h->out.data, h->out.data + done, h->out.n - done);
     h->out.n -= done;
     if (ok && h->out.cap > OUT_KEEP_BYTES) buf_fini(&h->out);
@@ -284,23 +291,30 @@ static bool empty(struct file_writer *w, struct out_file *h)
     return true;
 }
 
-static bool write_segment(struct file_writer *w, slice path, const char *p, uint32_t n)
+static enum wrote write_once(struct file_writer *w, slice path, const char *p, uint32_t n)
 {
     struct out_file *h = handle_get(w, path);
-    if (h == NULL) return false;
+    if (h == NULL) return WROTE_STOPPED;
     w->last = h;
     h->serial = ++w->serial;
     h->active = true;
-    if (w->config.overwrite && !empty(w, h)) return false;
+    if (w->config.overwrite && !empty(w, h)) return WROTE_STOPPED;
     if (h->gz != NULL) {
         file_gzip_add(h->gz, p, n, &h->out);
         h->dirty = true;
-        return h->out.n < OUT_KEEP_BYTES || write_out(w, h);
+        return h->out.n < OUT_KEEP_BYTES || write_out(w, h) ? WROTE_ALL : WROTE_STOPPED;
     }
     size_t done;
-    if (write_some(w, h, p, n, &done)) return true;
-    take_back(h, done);
-    return false;
+    enum wrote wrote = write_some(w, h, p, n, true, &done);
+    if (wrote != WROTE_ALL) take_back(h, done);
+    return wrote;
+}
+
+static bool write_segment(struct file_writer *w, slice path, const char *p, uint32_t n)
+{
+    enum wrote wrote;
+    while ((wrote = write_once(w, path, p, n)) == WROTE_GONE) continue;
+    return wrote == WROTE_ALL;
 }
 
 /* ---- flushing and closing -------------------------------------------------------------- */

@@ -361,25 +361,46 @@ def test_deleted_file_comes_back(prepared):
     assert wait_lines(engine, 1) == [b"b"]
 
 
-def test_full_disk_is_backpressure(prepared, tmp_path):
-    """A full file system stops the flow and loses nothing; with room again every line is there once, none torn."""
+@pytest.fixture
+def small_disk(tmp_path):
+    """The folder of a file system of 256 KB."""
     disk = str(tmp_path / "disk")
     os.mkdir(disk)
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], stderr=subprocess.DEVNULL,
                       check=False).returncode != 0:
         pytest.skip("may not mount a small file system")
-    try:
-        engine = prepared((TAIL % "").replace("@DIR@/out/x", disk + "/x"), [("in/a.log", harness.numbered(50000))])
-        harness.wait_for(lambda: "No space left" in engine.log() and "disk/x" in engine.log(), 20, "the error")
-        time.sleep(0.3)
-        assert all(position < 50000 * 22 for position in since(engine).values())
-        subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
-        harness.wait_for(lambda: read(disk + "/x").count(b"\n") >= 50000, 30,
-                         lambda: "all lines, have %d" % read(disk + "/x").count(b"\n"))
-        assert read(disk + "/x") == harness.numbered(50000)
-        engine.stop()
-    finally:
-        subprocess.run(["umount", "-l", disk], check=False)
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=False)
+
+
+def test_full_disk_is_backpressure(prepared, small_disk):
+    """A full file system stops the flow and loses nothing; with room again every line is there once, none torn."""
+    engine = prepared((TAIL % "").replace("@DIR@/out/x", small_disk + "/x"), [("in/a.log", harness.numbered(50000))])
+    harness.wait_for(lambda: "No space left" in engine.log() and "disk/x" in engine.log(), 20, "the error")
+    time.sleep(0.3)
+    assert all(position < 50000 * 22 for position in since(engine).values())
+    subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
+    harness.wait_for(lambda: read(small_disk + "/x").count(b"\n") >= 50000, 30,
+                     lambda: "all lines, have %d" % read(small_disk + "/x").count(b"\n"))
+    assert read(small_disk + "/x") == harness.numbered(50000)
+    engine.stop()
+
+
+def test_deleting_the_file_makes_room_on_a_full_disk(prepared, small_disk):
+    """Somebody deletes the file to make room: it is let go, and what was not delivered is in a new one, none torn."""
+    with open(small_disk + "/other", "wb") as other:
+        other.write(b"x" * 200000)
+    engine = prepared((TAIL % "").replace("@DIR@/out/x", small_disk + "/x"), [("in/a.log", harness.numbered(5000))])
+    harness.wait_for(lambda: "No space left" in engine.log(), 20, "the error")
+    time.sleep(0.3)
+    full, lines = read(small_disk + "/x"), harness.numbered(5000)
+    assert 0 < len(full) < len(lines)
+    os.unlink(small_disk + "/x")
+    os.unlink(small_disk + "/other")
+    harness.wait_for(lambda: read(small_disk + "/x").endswith(lines[-22:]), 30, "the last line in a new file")
+    again = read(small_disk + "/x")
+    assert lines.endswith(again) and again.startswith(b"line") and len(again) >= len(lines) - len(full)
+    engine.stop()
 
 
 @pytest.mark.parametrize("options,error", [
