@@ -54,6 +54,11 @@ static uint32_t frame_bytes_max(const void *cfg)
     return (uint32_t)((const struct json_lines_cfg *)cfg)->decode_size_limit_bytes;
 }
 
+static bool ends_at_newline(const void *cfg)
+{
+    return slice_equal(((const struct json_lines_cfg *)cfg)->delimiter, SLICE("\n"));
+}
+
 static err start(void *state, const void *cfg)
 {
     return json_codec_start(&((struct json_lines_state *)state)->json,
@@ -104,6 +109,7 @@ const struct codec_ops codec_json_lines = {
     .state_size = sizeof(struct json_lines_state),
     .compile = compile,
     .frame_bytes_max = frame_bytes_max,
+    .ends_at_newline = ends_at_newline,
     .start = start,
     .decode = decode,
     .encode = encode,

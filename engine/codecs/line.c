@@ -49,6 +49,11 @@ static void release(void *cfg)
     template_fini(&((struct line_cfg *)cfg)->format);
 }
 
+static bool ends_at_newline(const void *cfg)
+{
+    return slice_equal(((const struct line_cfg *)cfg)->delimiter, SLICE("\n"));
+}
+
 static err start(void *state, const void *cfg)
 {
     return text_event_start(&((struct line_state *)state)->text,
@@ -131,6 +136,7 @@ const struct codec_ops codec_line = {
     .state_size = sizeof(struct line_state),
     .compile = compile,
     .release = release,
+    .ends_at_newline = ends_at_newline,
     .start = start,
     .decode = decode,
     .encode = encode,

@@ -228,6 +228,8 @@ err compile_codec(struct compiler *c, struct codec *out, const struct config_cod
     compiler_leave(c, outer);
     if (e == ERR_OK && ops->frame_bytes_max != NULL)
         out->frame_bytes_max = ops->frame_bytes_max(out->cfg);
+    if (e == ERR_OK && ops->ends_at_newline != NULL)
+        out->ends_at_newline = ops->ends_at_newline(out->cfg);
     if (e == ERR_OK && ops->idle_ns != NULL) out->idle_ns = ops->idle_ns(out->cfg);
     return e;
 }

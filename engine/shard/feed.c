@@ -186,7 +186,8 @@ static uint32_t carry_complete(struct feed *feed, slice in)
     uint32_t room = frame_max(feed) - feed->carry_n;
     if (take > room) take = room;
     carry_add(feed, slice_part(in, 0, take));
-    carry_decode(feed);
+    /* A frame of many megabytes is not searched again with each of its pieces. */
+    if (end >= 0 || !feed->codec->ends_at_newline) carry_decode(feed);
     if (feed->carry_n >= frame_max(feed) && !feed->carry_full) carry_cut(feed);
     return take;
 }

@@ -306,6 +306,35 @@ static void test_long_frames(void **state)
     }
 }
 
+static const struct codec_ops *real;
+static uint32_t decode_n;
+
+static uint32_t decode_counted(void *state, const void *cfg, slice in, struct decode *d)
+{
+    decode_n++;
+    return real->decode(state, cfg, in, d);
+}
+
+/* A long line costs what its bytes cost, not their square. */
+static void test_long_line_is_looked_at_once(void **state)
+{
+    (void)state;
+    stream_init(NULL, 64, 0);
+    struct codec *codec = &((struct probe_cfg *)s.r.plan->input[0].cfg)->codec;
+    real = codec->ops;
+    struct codec_ops counted = *real;
+    counted.decode = decode_counted;
+    codec->ops = &counted;
+    decode_n = 0;
+    for (int i = 0; i < 1000; i++) assert_true(arrive(SLICE("0123456789")));
+    assert_true(arrive(SLICE("\n")));
+    assert_int_equal(decode_n, 2);
+    finish();
+    assert_int_equal(got.n, 10001);
+    codec->ops = real;
+    stream_fini();
+}
+
 /* The same while the window is full at the moment of cutting. */
 static void test_long_frames_and_full_window(void **state)
 {
@@ -364,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_refusal),
         cmocka_unit_test(test_full_window),
         cmocka_unit_test(test_long_frames),
+        cmocka_unit_test(test_long_line_is_looked_at_once),
         cmocka_unit_test(test_long_frames_and_full_window),
         cmocka_unit_test(test_fini_while_waiting),
         cmocka_unit_test(test_small_pool),
