@@ -44,6 +44,7 @@ static void *shard_main(void *arg)
         return NULL;
     }
     shard_init(&es->shard, s->index, io, es->pool_bytes);
+    es->shard.frames = es->frames;
     es->running = true;
     sem_post(&s->ready); /* `s` is gone from here on */
     shard_run(&es->shard);
@@ -81,6 +82,7 @@ err engine_start(struct engine *engine, const struct tuning *t)
     pthread_mutex_init(&engine->view, NULL);
     engine->memory_bytes = t->memory_bytes;
     engine->lanes_bytes = t->lanes_bytes;
+    engine->frames.max_bytes = (int64_t)t->frames_bytes;
     engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     engine->shard = aligned_alloc(CACHE_LINE, shards * sizeof(*engine->shard));
     ASSERT(engine->shard != NULL && engine->event_fd >= 0);
@@ -89,6 +91,7 @@ err engine_start(struct engine *engine, const struct tuning *t)
         struct engine_shard *es = &engine->shard[i];
         es->cpu = t->cpus.n == 0 ? -1 : t->cpus.at[i % t->cpus.n];
         es->pool_bytes = t->pool_bytes;
+        es->frames = &engine->frames;
         es->io_config = t->io_config;
         err e = shard_start(es, i);
         if (e != ERR_OK) {

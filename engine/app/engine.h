@@ -22,6 +22,7 @@ struct engine_shard {
     pthread_t thread;
     int cpu; /* pinned to, or -1 */
     size_t pool_bytes;
+    struct frame_budget *frames;
     struct io_config io_config;
     char why[200]; /* what io_uring said when the thread could not start */
     bool running;
@@ -40,7 +41,8 @@ struct engine {
     struct pipeline *retired[ENGINE_RETIRED_MAX];
     uint32_t retired_n;
     size_t memory_bytes, lanes_bytes; /* all of it; what outputs may hold of it */
-    struct event_totals past;         /* of pipelines that are gone */
+    struct frame_budget frames;
+    struct event_totals past; /* of pipelines that are gone */
     uint64_t reloads_ok, reloads_failed;
     pthread_mutex_t view, lock;
     int event_fd;          /* rung when an input has finished or a signal came */

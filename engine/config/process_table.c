@@ -175,7 +175,8 @@ const struct process_setting process_setting_table[] = {
     {"otel.resource.attributes", PROCESS_STRING, NULL, NOT | OPT, NULL, 0, 0, "OTLP metrics."},
 
     {"spate.memory_bytes", PROCESS_BYTES, "1gb", 0, NULL, 64 << 20, INT64_MAX,
-     "Memory for batches, receive buffers and requests; by default no more than half of what "
+     "Memory for batches, receive buffers and requests, half as much again for unfinished long "
+     "lines; by default no more than half of what "
      "the machine or its control group has."},
     {"spate.shards", PROCESS_INT, NULL, 0, NULL, 1, 1024,
      "Event loops, one thread each; by default pipeline.workers."},

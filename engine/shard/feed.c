@@ -32,6 +32,8 @@ err feed_init(struct feed *feed, struct worker *worker, struct intake *intake,
     return e;
 }
 
+static void carry_charge(struct feed *feed);
+
 void feed_fini(struct feed *feed)
 {
     if (timer_is_set(&feed->idle)) timer_cancel(&feed->shard->timers, &feed->idle);
@@ -43,6 +45,8 @@ void feed_fini(struct feed *feed)
     feed->codec_state = NULL;
     free(feed->carry);
     feed->carry = NULL;
+    feed->carry_cap = 0;
+    carry_charge(feed);
     while (feed->first != NULL) {
         struct feed_chunk *chunk = feed->first;
         feed->first = chunk->next;
@@ -111,6 +115,31 @@ static bool may_read(struct feed *feed)
     return worker_may_read(feed->worker, feed->intake, feed->window);
 }
 
+/* Puts the carry, as large as it is now, on the account of all shards. */
+static void carry_charge(struct feed *feed)
+{
+    uint32_t now = feed->carry_cap > FEED_FRAME_FREE_BYTES ? feed->carry_cap : 0;
+    if (now == feed->carry_charged) return;
+    struct frame_budget *budget = feed->shard->frames;
+    if (budget == NULL) return;
+    int64_t more = (int64_t)now - (int64_t)feed->carry_charged;
+    atomic_fetch_add_explicit(&budget->used_bytes, more, memory_order_relaxed);
+    feed->carry_charged = now;
+}
+
+/* What the carry may still take: up to the longest frame, and no more than it has memory for while
+ * the account is overdrawn. It grows by doubling. */
+static uint32_t carry_room(const struct feed *feed)
+{
+    const struct frame_budget *budget = feed->shard->frames;
+    uint32_t room = frame_max(feed) - feed->carry_n, cap = feed->carry_cap;
+    if (budget == NULL || cap < FEED_FRAME_FREE_BYTES) return room;
+    int64_t used = atomic_load_explicit(&budget->used_bytes, memory_order_relaxed);
+    if (used + cap <= budget->max_bytes) return room;
+    uint32_t own = cap - BLOB_PAD - feed->carry_n;
+    return own < room ? own : room;
+}
+
 static void carry_add(struct feed *feed, slice bytes)
 {
     uint64_t need = (uint64_t)feed->carry_n + bytes.n + BLOB_PAD;
@@ -121,23 +150,23 @@ static void carry_add(struct feed *feed, slice bytes)
         feed->carry = realloc(feed->carry, cap);
         ASSERT(feed->carry != NULL);
         feed->carry_cap = (uint32_t)cap;
+        carry_charge(feed);
     }
     memcpy(feed->carry + feed->carry_n, bytes.p, bytes.n);
     feed->carry_n += bytes.n;
 }
 
 /* A carry that one long frame blew up is not kept. */
-#define CARRY_KEEP_BYTES 65536u
-
 static void carry_use(struct feed *feed, uint32_t used)
 {
     feed->carry_n -= used;
     if (feed->carry_n > 0)
         memmove(feed->carry, feed->carry + used, feed->carry_n);
-    else if (feed->carry_cap > CARRY_KEEP_BYTES) {
+    else if (feed->carry_cap > FEED_FRAME_FREE_BYTES) {
         free(feed->carry);
         feed->carry = NULL;
         feed->carry_cap = 0;
+        carry_charge(feed);
     }
 }
 
@@ -183,12 +212,12 @@ static uint32_t carry_complete(struct feed *feed, slice in)
     int64_t end = slice_find_byte(in, '\n');
     bool all = end < 0 || (feed->codec->ops->flags & CODEC_GATHERS_LINES);
     uint32_t take = all ? in.n : (uint32_t)end + 1;
-    uint32_t room = frame_max(feed) - feed->carry_n;
+    uint32_t room = carry_room(feed);
     if (take > room) take = room;
     carry_add(feed, slice_part(in, 0, take));
     /* A frame of many megabytes is not searched again with each of its pieces. */
     if (end >= 0 || !feed->codec->ends_at_newline) carry_decode(feed);
-    if (feed->carry_n >= frame_max(feed) && !feed->carry_full) carry_cut(feed);
+    if (carry_room(feed) == 0 && !feed->carry_full) carry_cut(feed);
     return take;
 }
 

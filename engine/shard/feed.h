@@ -4,9 +4,10 @@
  * One per connection or file. Bytes that make whole frames are decoded where they are (the batch
  * pins the blob); a frame cut by a blob's end is completed in a carry buffer; bytes that arrive
  * while the worker does not take more are kept and decoded by feed_resume. A frame longer than
- * frame_bytes_max is emitted in pieces tagged _frame_too_long: nothing is lost, memory is
- * bounded. A codec with idle_ns gets to complete what it holds when a stream has been quiet for
- * that long; the feed keeps the time by itself, so it must not move in memory. Owner: one shard.
+ * frame_bytes_max is emitted in pieces tagged _frame_too_long, and so is one of more than
+ * FEED_FRAME_FREE_BYTES while shard->frames is spent: nothing is lost, memory is bounded. A codec
+ * with idle_ns gets to complete what it holds when a stream has been quiet for that long; the feed
+ * keeps the time by itself, so it must not move in memory. Owner: one shard.
  */
 #ifndef ENGINE_SHARD_FEED_H
 #define ENGINE_SHARD_FEED_H
@@ -15,6 +16,8 @@
 
 /* Default bound of one frame; codecs with a size option of their own set codec.frame_bytes_max. */
 #define FEED_FRAME_BYTES_MAX (64u * 1024 * 1024)
+/* Of every feed, whatever others hold. */
+#define FEED_FRAME_FREE_BYTES 65536u
 /* Pieces of a ring buffer smaller than this are copied, so that the buffer is free at once. */
 #define FEED_COPY_BYTES 4096u
 
@@ -38,15 +41,15 @@ struct feed {
     bool (*quiet)(struct feed *feed);
     struct feed_counters *counters; /* of the input on this shard */
     char *carry;
-    uint32_t carry_n, carry_cap;
-    struct feed_chunk *first, *last; /* bytes that wait for the worker */
-    bool carry_full;                 /* the carry holds whole frames that wait for the worker */
-    bool ended;                      /* feed_end came while bytes waited */
-    bool noted;                      /* counted in intake->waiting */
-    bool long_frame;                 /* the next frame continues one that was too long */
-    bool completing;                 /* inside feed_complete */
-    struct shard *shard;             /* outlives the worker */
-    struct timer idle;               /* set while a frame waits, for codecs with idle_ns */
+    uint32_t carry_n, carry_cap, carry_charged; /* charged: on the account of long frames */
+    struct feed_chunk *first, *last;            /* bytes that wait for the worker */
+    bool carry_full;     /* the carry holds whole frames that wait for the worker */
+    bool ended;          /* feed_end came while bytes waited */
+    bool noted;          /* counted in intake->waiting */
+    bool long_frame;     /* the next frame continues one that was too long */
+    bool completing;     /* inside feed_complete */
+    struct shard *shard; /* outlives the worker */
+    struct timer idle;   /* set while a frame waits, for codecs with idle_ns */
 };
 
 err feed_init(struct feed *feed, struct worker *worker, struct intake *intake,

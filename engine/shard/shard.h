@@ -25,6 +25,12 @@ struct lookup_asker;
 struct ruby_worker;
 struct worker;
 
+/* What the feeds of all shards hold in long frames that are not complete yet. */
+struct frame_budget {
+    _Atomic int64_t used_bytes;
+    int64_t max_bytes;
+};
+
 struct shard_counters {
     struct counter steps, completions, buffers_exhausted, pages_used_bytes, pages_peak_bytes,
         pages_limit_hits, timers;
@@ -43,6 +49,7 @@ struct shard {
     struct ruby_worker *ruby;        /* the script process of its filters, while there are any */
     struct lookup_asker *askers;     /* filters that look things up */
     _Atomic uint64_t lane_bytes_max; /* in flight per lane; the control thread's share-out */
+    struct frame_budget *frames;     /* NULL: no bound */
     uint32_t index;
     int64_t now_mono_ns; /* read once a step */
     int64_t now_real_ns;

@@ -335,6 +335,41 @@ static void test_long_line_is_looked_at_once(void **state)
     stream_fini();
 }
 
+/* Many long lines at a time are cut when they hold more than all may; one alone is not. */
+static void test_long_frames_share_memory(void **state)
+{
+    (void)state;
+    struct frame_budget frames = {.max_bytes = 400000};
+    stream_init(NULL, 64, 0);
+    s.r.worker->shard->frames = &frames;
+    char piece[40000];
+    memset(piece, 'x', sizeof(piece));
+    for (int i = 0; i < 5; i++) assert_true(arrive(slice_make(piece, sizeof(piece))));
+    assert_true(arrive(SLICE("\n")));
+    worker_flush(s.r.worker);
+    assert_int_equal(got.n, 200001);
+    assert_int_equal(slice_find(buf_slice(&got), SLICE("!;")), -1);
+    assert_int_equal(atomic_load(&frames.used_bytes), 0);
+
+    got.n = 0;
+    frames.max_bytes = 70000;
+    for (int i = 0; i < 50; i++) {
+        arrive(slice_make(piece, sizeof(piece)));
+        assert_true(atomic_load(&frames.used_bytes) <= 2 * 65536);
+    }
+    arrive(SLICE("\nshort\n"));
+    finish();
+    uint32_t n = 0;
+    for (size_t i = 0; i < got.n; i++) n += got.data[i] == 'x';
+    assert_int_equal(n, 50 * sizeof(piece));
+    assert_true(slice_find(buf_slice(&got), SLICE("!;")) > 0);
+    assert_true(slice_ends(buf_slice(&got), SLICE(";short;")));
+    feed_fini(&s.feed);
+    assert_int_equal(atomic_load(&frames.used_bytes), 0);
+    s.r.worker->shard->frames = NULL;
+    stream_fini();
+}
+
 /* The same while the window is full at the moment of cutting. */
 static void test_long_frames_and_full_window(void **state)
 {
@@ -394,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_full_window),
         cmocka_unit_test(test_long_frames),
         cmocka_unit_test(test_long_line_is_looked_at_once),
+        cmocka_unit_test(test_long_frames_share_memory),
         cmocka_unit_test(test_long_frames_and_full_window),
         cmocka_unit_test(test_fini_while_waiting),
         cmocka_unit_test(test_small_pool),
