@@ -192,14 +192,18 @@ static void make_transfers(struct es_shared *s)
 {
     const struct es_options *o = &s->cfg->opt;
     uint64_t n = (uint64_t)s->lane_n * s->flying_max;
-    uint64_t per_host = (uint64_t)o->pool_max_per_route * s->cfg->host_n;
+    /* Sniffing may find more. */
+    uint32_t hosts = o->sniffing ? ES_HOSTS_MAX : s->cfg->host_n;
+    uint64_t per_host = (uint64_t)o->pool_max_per_route * hosts;
     if (n > (uint64_t)o->pool_max) n = (uint64_t)o->pool_max;
     if (n > per_host) n = per_host;
     s->transfer_n = (uint32_t)n;
     s->transfer = calloc(n, sizeof(*s->transfer));
     s->waitfd = calloc(n + 1, sizeof(*s->waitfd));
-    s->host = calloc(s->cfg->host_n, sizeof(*s->host));
+    s->host = calloc(hosts, sizeof(*s->host));
     ASSERT(s->transfer != NULL && s->waitfd != NULL && s->host != NULL);
+    s->host_n = s->cfg->host_n;
+    for (uint32_t i = 0; i < s->host_n; i++) s->host[i].at = &s->cfg->host[i];
     for (uint64_t i = 0; i < n; i++)
         bulk_http_init(&s->transfer[i].http, s->multi, ES_ANSWER_BYTES_MAX);
     curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)n + 1);
@@ -244,6 +248,7 @@ static void close_output(void *shared, const void *cfg)
     free(s->waitfd);
     free(s->host);
     json_reader_fini(&s->reader);
+    heap_fini(&s->sniff.heap);
     arena_fini(&s->arena);
     page_pool_fini(&s->pool);
 }

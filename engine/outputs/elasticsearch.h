@@ -18,6 +18,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/prng.h"
 #include "engine/base/ring.h"
+#include "engine/config/heap.h"
 #include "engine/event/template.h"
 #include "engine/outputs/bulk_http.h"
 #include "engine/plan/compiler.h"
@@ -125,7 +126,8 @@ struct es_cfg {
     /* Transport. */
     struct es_host *host;
     uint32_t host_n;
-    const char *bulk_path, *health_path, *query, *bulk_query; /* with their '?' or empty */
+    const char *bulk_path, *health_path, *sniff_path;
+    const char *query, *bulk_query; /* with their '?' or empty */
     const char *user, *password, *api_key_header, *proxy;
     struct http_tls tls;
     const char **header; /* custom ones, "Name: value" */
@@ -145,6 +147,10 @@ err es_compile_hosts(struct es_cfg *cfg, struct compiler *c) MUST_USE;
 void es_query_join(struct buf *url, const char *query);
 /* elasticsearch_head.c: what never changes in a bulk request, for each host. */
 err es_compile_heads(struct es_cfg *cfg, struct compiler *c) MUST_USE;
+/* Another server of the cluster at "host:port"; the rest is as with the first host. False when
+ * that is no address. */
+bool es_host_sibling(const struct es_cfg *cfg, struct heap *heap, slice address,
+                     struct es_host *out) MUST_USE;
 /* A NUL-terminated copy that lives as long as the plan. */
 const char *es_keep(struct compiler *c, slice text);
 const char *es_keep_printf(struct compiler *c, const char *format, ...)
@@ -195,6 +201,8 @@ struct es_writer_counters {
 enum { ES_SERVER_KNOWN = 1, ES_SERVER_ILM = 2, ES_SERVER_MAJOR_SHIFT = 8 };
 
 struct es_host_state {
+    const struct es_host *at; /* of the configuration, or found by sniffing */
+    bool gone;                /* the cluster does not list it any more: nothing new goes there */
     uint32_t flying_n;
     int64_t dead_until_ns; /* 0: alive */
     uint32_t failures;
@@ -211,6 +219,18 @@ struct es_transfer {
     struct buf unused; /* libcurl wants a place for an answer that it never reads */
 };
 
+/* The request for the list of servers; elasticsearch_sniff.c. */
+struct es_sniff {
+    CURL *easy; /* NULL: no sniffing */
+    struct curl_slist *headers;
+    bool running;
+    int64_t next_ns;
+    struct buf answer;
+    struct heap heap; /* of the servers found */
+    char error[CURL_ERROR_SIZE];
+    struct log_gate gate;
+};
+
 struct es_shared {
     const struct es_cfg *cfg;
     struct output *output;
@@ -223,6 +243,8 @@ struct es_shared {
     struct es_lane *lane;
     uint32_t lane_n, lane_started;
     struct es_host_state *host;
+    uint32_t host_n;
+    struct es_sniff sniff;
     struct es_transfer *transfer;
     struct curl_waitfd *waitfd; /* of the transfers, and one more for the bell */
     uint32_t transfer_n, connecting_n;
@@ -327,7 +349,23 @@ struct es_server {
 void es_template_write(struct es_shared *s, const struct es_server *server, bool composable,
                        bool ilm, struct buf *out);
 
+/* ---- elasticsearch_sniff.c: on the writer ------------------------------------------- */
+
+void es_sniff_init(struct es_shared *s);
+void es_sniff_fini(struct es_shared *s);
+/* Asks for the list when it is time; returns for how long the writer may sleep, at most wait_ns. */
+int64_t es_sniff(struct es_shared *s, int64_t wait_ns);
+/* libcurl is done with the request. */
+void es_sniff_done(struct es_shared *s, CURLcode code);
+/* Takes the servers that an answer lists; false when it lists none. */
+bool es_sniff_read(struct es_shared *s, slice answer);
+
 /* ---- elasticsearch_http.c: on the writer -------------------------------------------- */
+
+static inline const char *es_host_url(const struct es_shared *s, uint32_t host)
+{
+    return s->host[host].at->url;
+}
 
 /* A handle with all that does not change from request to request; the answer goes to *answer. */
 CURL *es_easy_new(struct es_shared *s, struct buf *answer, char *error);

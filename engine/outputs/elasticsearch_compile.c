@@ -381,11 +381,6 @@ static err compile_management(struct es_cfg *cfg, struct compiler *c)
     cfg->ilm_alias_given = o->ilm_alias.p != NULL && !slice_equal(o->ilm_alias, name);
     cfg->ilm_alias = o->ilm_alias.p != NULL ? o->ilm_alias : name;
     if (cfg->is_data_stream) o->manage_template = false;
-    if (o->sniffing) {
-        compile_error(c, "sniffing", "false, and all servers in hosts",
-                      "finding servers by sniffing is not supported");
-        return ERR_CONFIG;
-    }
     return compile_template_file(cfg, c);
 }
 

@@ -157,15 +157,17 @@ static bool forwards(const struct url *proxy)
 }
 
 /* libcurl's own defaults for the ports of proxies. */
-static const char *proxy_address(struct compiler *c, const struct url *proxy)
+static const char *proxy_address(struct heap *heap, const struct url *proxy)
 {
     const char *port = strcmp(proxy->scheme, "https") == 0 ? "443" : "1080";
-    return es_keep_printf(c, "%s://%s:%s", proxy->scheme, proxy->host,
-                          proxy->port != NULL ? proxy->port : port);
+    return heap_printf(heap, "%s://%s:%s", proxy->scheme, proxy->host,
+                       proxy->port != NULL ? proxy->port : port)
+        .p;
 }
 
-static err compile_host(struct es_cfg *cfg, struct compiler *c, struct es_host *h,
-                        const struct url *proxy)
+/* Completes a host whose url, query and credentials are set. */
+static bool complete(const struct es_cfg *cfg, struct heap *heap, struct es_host *h,
+                     const struct url *proxy)
 {
     struct url u;
     struct buf text = {0}, head = {0};
@@ -174,18 +176,15 @@ static err compile_host(struct es_cfg *cfg, struct compiler *c, struct es_host *
     bool ok = url_read(buf_cstr(&text), &u);
     if (ok) {
         h->by_proxy = strcmp(u.scheme, "http") == 0 && forwards(proxy);
-        h->connect_url = h->by_proxy ? proxy_address(c, proxy) : h->url;
+        h->connect_url = h->by_proxy ? proxy_address(heap, proxy) : h->url;
         h->tls = strncmp(h->connect_url, "https:", 6) == 0;
         add_head(&head, cfg, h, &u, h->by_proxy ? proxy : NULL);
-        h->head = slice_from_cstr(es_keep(c, buf_slice(&head)));
-    } else {
-        compile_error(c, "bulk_path", "a path that may stand in a URL",
-                      "the address of bulk requests cannot be understood");
+        h->head = heap_dup(heap, buf_slice(&head));
     }
     url_fini(&u);
     buf_fini(&text);
     buf_fini(&head);
-    return ok ? ERR_OK : ERR_CONFIG;
+    return ok;
 }
 
 err es_compile_heads(struct es_cfg *cfg, struct compiler *c)
@@ -196,10 +195,34 @@ err es_compile_heads(struct es_cfg *cfg, struct compiler *c)
         compile_error(c, "proxy", "http://host:port", "a proxy that cannot be understood");
         e = ERR_CONFIG;
     }
-    for (uint32_t i = 0; i < cfg->host_n && e == ERR_OK; i++)
-        e = compile_host(cfg, c, &cfg->host[i], &proxy);
+    for (uint32_t i = 0; i < cfg->host_n && e == ERR_OK; i++) {
+        if (complete(cfg, c->heap, &cfg->host[i], &proxy)) continue;
+        compile_error(c, "bulk_path", "a path that may stand in a URL",
+                      "the address of bulk requests cannot be understood");
+        e = ERR_CONFIG;
+    }
     url_fini(&proxy);
     return e;
+}
+
+bool es_host_sibling(const struct es_cfg *cfg, struct heap *heap, slice address,
+                     struct es_host *out)
+{
+    const struct es_host *first = &cfg->host[0];
+    struct url u, proxy = {0};
+    *out =
+        (struct es_host){.query = first->query, .user = first->user, .password = first->password};
+    bool ok = url_read(first->url, &u);
+    if (ok && cfg->proxy[0] != 0) ok = url_read(cfg->proxy, &proxy);
+    if (ok) {
+        /* A path that is none comes as "/". */
+        const char *path = u.path[1] == 0 ? "" : u.path;
+        out->url = heap_printf(heap, "%s://%.*s%s", u.scheme, SLICE_FMT(address), path).p;
+        ok = complete(cfg, heap, out, &proxy);
+    }
+    url_fini(&u);
+    url_fini(&proxy);
+    return ok;
 }
 
 void es_head_write(const struct es_host *h, const struct es_request *r, size_t plain_bytes,

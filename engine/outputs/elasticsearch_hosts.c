@@ -283,6 +283,7 @@ static void compile_paths(struct es_cfg *cfg, struct compiler *c)
     buf_fini(&query);
     cfg->health_path = o->healthcheck_path.n > 0 ? keep_path(c, o->healthcheck_path) : "/";
     if (cfg->health_path[0] == 0) cfg->health_path = "/";
+    cfg->sniff_path = o->sniffing_path.n > 0 ? keep_path(c, o->sniffing_path) : "/_nodes/http";
     cfg->proxy = o->proxy.n > 0 ? es_keep(c, o->proxy) : "";
 }
 

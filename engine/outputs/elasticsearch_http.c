@@ -53,7 +53,7 @@ void es_easy_target(const struct es_shared *s, CURL *easy, uint32_t host, const 
                     const char *query)
 {
     const struct es_cfg *cfg = s->cfg;
-    const struct es_host *h = &cfg->host[host];
+    const struct es_host *h = s->host[host].at;
     struct buf url = {0};
     buf_printf(&url, "%s%s%s", h->url, path, h->query);
     es_query_join(&url, query);
@@ -83,24 +83,29 @@ struct curl_slist *es_headers(const struct es_cfg *cfg, const char *content_type
 bool es_host_alive(const struct es_shared *s)
 {
     int64_t now = clock_mono_ns();
-    for (uint32_t i = 0; i < s->cfg->host_n; i++)
-        if (s->host[i].dead_until_ns <= now) return true;
+    for (uint32_t i = 0; i < s->host_n; i++)
+        if (!s->host[i].gone && s->host[i].dead_until_ns <= now) return true;
     return false;
+}
+
+/* Less is better: alive before dead, then the fewest requests, or the one that is due first. */
+static bool better_host(const struct es_host_state *a, const struct es_host_state *b, int64_t now)
+{
+    bool alive = a->dead_until_ns <= now;
+    if (alive != (b->dead_until_ns <= now)) return alive;
+    return alive ? a->flying_n < b->flying_n : a->dead_until_ns < b->dead_until_ns;
 }
 
 uint32_t es_host_choose(struct es_shared *s)
 {
     int64_t now = clock_mono_ns();
-    uint32_t n = s->cfg->host_n, best = 0, first = (uint32_t)prng_below(&s->prng, n);
+    uint32_t n = s->host_n, best = n, first = (uint32_t)prng_below(&s->prng, n);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t at = (first + i) % n;
-        const struct es_host_state *h = &s->host[at], *b = &s->host[best];
-        bool alive = h->dead_until_ns <= now, best_alive = b->dead_until_ns <= now;
-        if (i == 0 || (alive && !best_alive) ||
-            (alive && best_alive && h->flying_n < b->flying_n) ||
-            (!alive && !best_alive && h->dead_until_ns < b->dead_until_ns))
-            best = at;
+        if (s->host[at].gone) continue;
+        if (best == n || better_host(&s->host[at], &s->host[best], now)) best = at;
     }
+    ASSERT(best < n); /* sniffing that finds nothing changes nothing */
     return best;
 }
 
@@ -113,7 +118,7 @@ void es_host_failed(struct es_shared *s, uint32_t host)
 void es_host_works(struct es_shared *s, uint32_t host)
 {
     struct es_host_state *h = &s->host[host];
-    if (h->failures > 0) log_info(s->logger, "%s answers again", s->cfg->host[host].url);
+    if (h->failures > 0) log_info(s->logger, "%s answers again", es_host_url(s, host));
     h->failures = 0;
     h->dead_until_ns = 0;
 }

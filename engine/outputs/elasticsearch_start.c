@@ -46,7 +46,7 @@ static long ask(struct call *c, const char *method, const char *path, slice body
     curl_slist_free_all(headers);
     if (code == CURLE_OK) curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     if (code != CURLE_OK && !es_stopping(c->s))
-        log_error(c->s->logger, "%s: %s", cfg->host[c->host].url,
+        log_error(c->s->logger, "%s: %s", es_host_url(c->s, c->host),
                   c->error[0] != 0 ? c->error : curl_easy_strerror(code));
     return status;
 }
@@ -60,7 +60,7 @@ static void log_refusal(struct call *c, const char *what, long status)
 {
     slice text = slice_part(slice_trim(buf_slice(&c->answer)), 0, 500);
     if (status != 0)
-        log_error(c->s->logger, "%s: %s failed with status %ld: %.*s", c->s->cfg->host[c->host].url,
+        log_error(c->s->logger, "%s: %s failed with status %ld: %.*s", es_host_url(c->s, c->host),
                   what, status, SLICE_FMT(text));
 }
 
@@ -103,7 +103,7 @@ static bool read_server(struct call *c)
 static void describe_server(struct call *c)
 {
     const struct es_server *server = &c->server;
-    const char *url = c->s->cfg->host[c->host].url;
+    const char *url = es_host_url(c->s, c->host);
     log_info(c->s->logger, "connected to %s %s at %s",
              server->opensearch ? "OpenSearch" : "Elasticsearch", server->version, url);
     if (server->opensearch ? server->major > 3 : server->major < 6 || server->major > 9)
@@ -130,7 +130,7 @@ static bool meet_server(struct call *c)
     if (!read_server(c)) {
         /* A proxy that lets only bulk requests through, for example. */
         log_warn(c->s->logger, "%s does not say its version; taken for Elasticsearch 8",
-                 c->s->cfg->host[c->host].url);
+                 es_host_url(c->s, c->host));
         c->server = (struct es_server){.major = 8, .version = "8"};
         return true;
     }
@@ -142,7 +142,7 @@ static bool meet_server(struct call *c)
 /* Which of the hosts answers. */
 static bool meet_any(struct call *c)
 {
-    uint32_t n = c->s->cfg->host_n, first = (uint32_t)prng_below(&c->s->prng, n);
+    uint32_t n = c->s->host_n, first = (uint32_t)prng_below(&c->s->prng, n);
     for (uint32_t i = 0; i < n && !es_stopping(c->s); i++) {
         c->host = (first + i) % n;
         if (meet_server(c)) {

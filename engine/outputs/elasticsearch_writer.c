@@ -98,8 +98,7 @@ static struct es_transfer *choose_transfer(struct es_shared *s, uint32_t host)
 
 static void connect_transfer(struct es_shared *s, struct es_transfer *t)
 {
-    const struct es_cfg *cfg = s->cfg;
-    const struct es_host *h = &cfg->host[t->host];
+    const struct es_host *h = s->host[t->host].at;
     if (t->easy == NULL) {
         t->easy = es_easy_new(s, &t->unused, t->http.error);
         curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
@@ -139,7 +138,7 @@ static void send_part(struct es_shared *s, struct es_transfer *t, struct es_requ
         es_gzip(body, s->cfg->opt.compression_level, &t->packed);
         body = buf_slice(&t->packed);
     }
-    es_head_write(&s->cfg->host[host], r, plain_bytes, body.n, gzip, &t->head);
+    es_head_write(s->host[host].at, r, plain_bytes, body.n, gzip, &t->head);
     counter_add(&s->counters.bulk_bytes, body.n);
     bool usable = is_usable(s, t, host);
     t->request = r;
@@ -173,7 +172,7 @@ static void log_network(struct es_shared *s, const struct es_transfer *t)
     uint64_t held;
     if (!log_gate_open(&s->gate_network, &held)) return;
     log_error(s->logger, "%s: %s; the request is sent again (%llu more failures)",
-              s->cfg->host[t->host].url, t->http.error, (unsigned long long)held);
+              es_host_url(s, t->host), t->http.error, (unsigned long long)held);
 }
 
 static void log_status(struct es_shared *s, const struct es_transfer *t, long status)
@@ -188,8 +187,7 @@ static void log_status(struct es_shared *s, const struct es_transfer *t, long st
     if (log_on(level))
         log_line(level, s->logger,
                  "%s: status %ld, %s; it is sent again (%llu more failures); answer: %.*s",
-                 s->cfg->host[t->host].url, status, what, (unsigned long long)held,
-                 SLICE_FMT(text));
+                 es_host_url(s, t->host), status, what, (unsigned long long)held, SLICE_FMT(text));
 }
 
 static void network_failed(struct es_shared *s, struct es_transfer *t, struct es_request *r)
@@ -269,8 +267,12 @@ static void drive_connecting(struct es_shared *s)
         struct es_transfer *t;
         if (message->msg != CURLMSG_DONE) continue;
         CURLcode code = message->data.result;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         s->connecting_n--;
+        if (message->easy_handle == s->sniff.easy) {
+            es_sniff_done(s, code);
+            continue;
+        }
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         bool good = bulk_http_connected(&t->http, code);
         settle(s, t, good ? exchange(s, t) : BULK_HTTP_FAILED);
     }
@@ -338,17 +340,19 @@ static void give_up(struct es_shared *s)
 void *es_writer(void *shared)
 {
     struct es_shared *s = shared;
+    es_sniff_init(s);
     if (es_start(s)) {
         while (!es_stopping(s)) {
             s->settled = false;
             take_from_lanes(s);
-            int64_t wait_ns = wake_waiting(s, NS_PER_SEC);
+            int64_t wait_ns = es_sniff(s, wake_waiting(s, NS_PER_SEC));
             launch(s);
             drive_connecting(s);
             /* Its lane may have more, its connection is free, it may have to be sent again. */
             if (!s->settled) wait_for_events(s, wait_ns);
         }
     }
+    es_sniff_fini(s);
     give_up(s);
     return NULL;
 }

@@ -42,7 +42,7 @@ class Secure:
     """A small Elasticsearch behind TLS; keeps the documents and the headers it got."""
 
     def __init__(self, pki, client_certificate=False):
-        self.docs, self.headers = [], []
+        self.docs, self.headers, self.nodes = [], [], {}
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -54,6 +54,8 @@ class Secure:
                 if self.headers.get("content-encoding") == "gzip":
                     body = gzip.decompress(body)
                 reply = {"version": {"number": "8.19.0"}}
+                if self.path.startswith("/_nodes/http"):
+                    reply = {"nodes": outer.nodes}
                 if "_bulk" in self.path:
                     outer.docs += [json.loads(line) for line in body.splitlines()[1::2]]
                     reply = {"errors": False, "items": []}
@@ -187,6 +189,28 @@ def test_one_of_two_hosts_is_down_and_comes_back(sink, spate):
         time.sleep(0.1)
     assert first.stats()["documents"] > 0
     harness.wait_for(lambda: first.stats()["documents"] + second.stats()["documents"] == sent, 20, "all of them")
+
+
+def test_sniffing(secure, spate, pki):
+    """Documents go to the servers that the cluster lists, and follow the list; an unusable list changes nothing."""
+    first, second, third = secure(), secure(), secure()
+
+    def node(server, roles=("data",)):
+        return {"roles": list(roles), "http": {"publish_address": "127.0.0.1:%d" % server.port}}
+
+    first.nodes = {"a": node(second), "m": node(third, ["master"])}
+    second.nodes = {}
+    engine = spate(config("sniffing => true sniffing_delay => 1 ssl_certificate_authorities => ['@PKI@/ca.pem']"),
+                   ports=1, tcp=["P1"], names={"ES": first.port, "PKI": pki})
+    harness.wait_for(lambda: "not in the cluster's list" in engine.log(), 20, lambda: engine.log()[-2000:])
+    harness.send_tcp(engine.port(), harness.numbered(10))
+    harness.wait_for(lambda: len(second.docs) == 10, 20, lambda: engine.log()[-2000:])
+    harness.wait_for(lambda: "cannot be read (no servers in it, status 200)" in engine.log(), 20, "the complaint")
+    second.nodes = {"c": node(third), "x": {"roles": ["ingest"]}}
+    harness.wait_for(lambda: engine.log().count("not in the cluster's list") == 2, 20, "the second change")
+    harness.send_tcp(engine.port(), harness.numbered(10))
+    harness.wait_for(lambda: len(third.docs) == 10, 20, lambda: engine.log()[-2000:])
+    assert len(second.docs) == 10 and not first.docs
 
 
 def test_a_lifecycle_policy_that_is_missing_is_waited_for(sink, spate):

@@ -17,7 +17,7 @@ struct bench {
     struct es_cfg *cfg;
     struct es_shared shared;
     struct es_lane lane;
-    struct es_host_state host;
+    struct es_host_state host[ES_HOSTS_MAX];
     struct es_state s;
     struct page_pool pool;
     struct batch batch;
@@ -46,7 +46,9 @@ static void bench_init(struct bench *b, const char *options, const char *ecs)
     assert_non_null(b->plan);
     b->cfg = b->plan->output[0].cfg;
     b->shared.cfg = b->cfg;
-    b->shared.host = &b->host;
+    b->shared.host = b->host;
+    b->shared.host_n = b->cfg->host_n;
+    for (uint32_t i = 0; i < b->cfg->host_n; i++) b->host[i].at = &b->cfg->host[i];
     page_pool_init(&b->shared.pool, SIZE_MAX);
     arena_init(&b->shared.arena, &b->shared.pool);
     json_reader_init(&b->shared.reader);
@@ -577,6 +579,57 @@ static void proxies(void **state)
                 "POST /_bulk" QUERY "Host: es:9200\r\n" AGENT ANY TYPE);
 }
 
+static bool sniffed(struct bench *b, const char *text)
+{
+    struct buf copy = {0};
+    buf_add_cstr(&copy, text);
+    buf_room(&copy, JSON_PAD);
+    bool any = es_sniff_read(&b->shared, buf_slice(&copy));
+    buf_fini(&copy);
+    return any;
+}
+
+static void sniffing_replaces_the_list(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b, "hosts => ['http://u:p@a/x', 'http://b/x'] sniffing => true", "disabled");
+    struct es_host_state *h = b.host;
+    static const char *const nothing[] = {
+        "",
+        "{",
+        "{}",
+        "[]",
+        "{\"nodes\":{}}",
+        "{\"nodes\":[]}",
+        "{\"nodes\":{\"n\":1}}",
+        "{\"nodes\":{\"n\":{\"http\":{\"publish_address\":5}}}}",
+        "{\"nodes\":{\"n\":{\"http\":{\"publish_address\":\"no port\"}}}}",
+        "{\"nodes\":{\"n\":{\"roles\":[\"master\"],\"http\":{\"publish_address\":\"m:1\"}}}}"};
+    for (uint32_t i = 0; i < ARRAY_LEN(nothing); i++) assert_false(sniffed(&b, nothing[i]));
+    assert_int_equal(b.shared.host_n, 2);
+    assert_true(sniffed(
+        &b, "{\"nodes\":{\"n1\":{\"roles\":[\"master\",\"data\"],"
+            "\"http\":{\"publish_address\":\"10.0.0.1:9201\"}},"
+            "\"n2\":{\"http\":{\"publish_address\":\"es2/10.0.0.2:9202\"}},\"n3\":{},"
+            "\"n4\":{\"roles\":[\"master\"],\"http\":{\"publish_address\":\"10.0.0.4:9200\"}},"
+            "\"n5\":{\"http\":{\"publish_address\":\"a:9200\"}}}}"));
+    assert_int_equal(b.shared.host_n, 4);
+    assert_false(h[0].gone);
+    assert_true(h[1].gone);
+    assert_string_equal(h[2].at->url, "http://10.0.0.1:9201/x");
+    assert_string_equal(h[3].at->url, "http://es2:9202/x");
+    assert_string_equal(h[3].at->user, "u");
+    assert_true(slice_starts(h[2].at->head, SLICE("POST /x/_bulk?")));
+    assert_true(slice_find(h[2].at->head, SLICE("Host: 10.0.0.1:9201\r\nAuthorization: ")) > 0);
+    for (int i = 0; i < 20; i++) assert_int_not_equal(es_host_choose(&b.shared), 1);
+    assert_true(sniffed(&b, "{\"nodes\":{\"n\":{\"http\":{\"publish_address\":\"b:9200\"}}}}"));
+    assert_int_equal(b.shared.host_n, 4);
+    for (int i = 0; i < 20; i++) assert_int_equal(es_host_choose(&b.shared), 1);
+    heap_fini(&b.shared.sniff.heap);
+    bench_fini(&b);
+}
+
 static void heads_end_with_what_varies(void **state)
 {
     (void)state;
@@ -616,7 +669,6 @@ static void refused(void **state)
         {"version_type => external version => 1 action => update document_id => 1",
          "external version_type"},
         {"dlq_custom_codes => [403]", "dead_letter_queue.enable"},
-        {"sniffing => true", "not supported"},
         {"ca_trusted_fingerprint => 'abc'", "fingerprint"},
         {"ssl_truststore_type => jks", "JKS"},
         {"ssl_cipher_suites => ['nope']", "unknown cipher suite"},
@@ -701,6 +753,7 @@ int main(void)
         cmocka_unit_test(heads),
         cmocka_unit_test(custom_headers_take_the_place_of_ours),
         cmocka_unit_test(proxies),
+        cmocka_unit_test(sniffing_replaces_the_list),
         cmocka_unit_test(heads_end_with_what_varies),
         cmocka_unit_test(refused),
         cmocka_unit_test(gzip_comes_back),
