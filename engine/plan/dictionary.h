@@ -10,6 +10,7 @@
 #define ENGINE_PLAN_DICTIONARY_H
 #include "engine/base/err.h"
 #include "engine/event/map.h"
+#include "engine/plan/edition.h"
 #include "parsers/grok/regex_list.h"
 
 #define DICTIONARY_FILE_BYTES_MAX (1u << 30)
@@ -35,6 +36,7 @@ struct dictionary_slot {
 };
 
 struct dictionary {
+    struct edition edition; /* the box's business */
     struct page_pool pool;
     struct arena arena;
     struct dictionary_entry *at; /* in order */
@@ -45,7 +47,6 @@ struct dictionary {
     struct regex_list *regexes;
     uint32_t *by_byte;       /* UNION: keys by first byte, in order */
     uint32_t byte_from[258]; /* [256] holds empty keys */
-    uint32_t holders;        /* the box's business */
 };
 
 struct dictionary *dictionary_new(enum dictionary_mode mode);
