@@ -13,6 +13,7 @@
 #include "engine/base/log.h"
 #include "engine/event/time_format.h"
 #include "engine/filters/odbc_pool.h"
+#include "engine/filters/odbc_url.h"
 #include "engine/plan/filter_kit.h"
 #include "engine/plan/ttl_cache.h"
 #include "parsers/json/json_decode.h"
@@ -248,87 +249,6 @@ static void jdbc_stats(const void *state, const void *cfg, struct buf *out)
     lookup_stats(&((const struct jdbc_state *)state)->counters, out);
 }
 
-/* ---- where the database is ------------------------------------------------------------------ */
-
-struct known_url {
-    const char *prefix, *driver;
-    const char *port; /* by default; NULL: a file */
-};
-
-/* The names that Debian's packages give their drivers. */
-static const struct known_url urls[] = {
-    {"jdbc:sqlite:", "SQLite3", NULL},
-    {"jdbc:postgresql://", "PostgreSQL Unicode", "5432"},
-    {"jdbc:mysql://", "MariaDB Unicode", "3306"},
-    {"jdbc:mariadb://", "MariaDB Unicode", "3306"},
-};
-
-/* What would end a part of a connection string. */
-static bool is_plain(slice text)
-{
-    const char *bad = ";{}?&";
-    for (; *bad != 0; bad++)
-        if (slice_find_byte(text, *bad) >= 0) return false;
-    return text.n > 0;
-}
-
-static bool url_add(const struct known_url *url, slice rest, struct buf *out)
-{
-    if (!is_plain(rest)) return false;
-    if (url->port == NULL) {
-        buf_printf(out, "Driver=%s;Database=%.*s", url->driver, SLICE_FMT(rest));
-        return true;
-    }
-    int64_t slash = slice_find_byte(rest, '/');
-    if (slash <= 0) return false;
-    slice host = slice_part(rest, 0, (uint32_t)slash), base = slice_from(rest, (uint32_t)slash + 1);
-    slice port = slice_from_cstr(url->port);
-    int64_t colon = slice_find_byte(host, ':');
-    if (colon > 0) {
-        port = slice_from(host, (uint32_t)colon + 1);
-        host = slice_part(host, 0, (uint32_t)colon);
-    }
-    buf_printf(out, "Driver=%s;Server=%.*s;Port=%.*s;Database=%.*s", url->driver, SLICE_FMT(host),
-               SLICE_FMT(port), SLICE_FMT(base));
-    return base.n > 0 && port.n > 0;
-}
-
-/* Values with what has a meaning stand in braces. */
-static void pair_add(struct buf *out, const char *name, slice value)
-{
-    buf_printf(out, ";%s={", name);
-    for (uint32_t i = 0; i < value.n; i++) {
-        buf_add_byte(out, value.p[i]);
-        if (value.p[i] == '}') buf_add_byte(out, '}');
-    }
-    buf_add_byte(out, '}');
-}
-
-static err make_connection(struct jdbc_cfg *cfg, struct compiler *c, struct buf *out)
-{
-    bool ok = true;
-    if (slice_starts(cfg->connection, SLICE("jdbc:"))) {
-        ok = false;
-        for (uint32_t i = 0; !ok && i < sizeof(urls) / sizeof(urls[0]); i++) {
-            slice prefix = slice_from_cstr(urls[i].prefix);
-            if (slice_starts(cfg->connection, prefix))
-                ok = url_add(&urls[i], slice_from(cfg->connection, prefix.n), out);
-        }
-    } else {
-        buf_add_slice(out, cfg->connection);
-    }
-    if (!ok) {
-        compile_error(c, "jdbc_connection_string",
-                      "an ODBC connection string such as Driver=PostgreSQL Unicode;Server=host;"
-                      "Port=5432;Database=name",
-                      "this JDBC URL cannot be read as one");
-        return ERR_CONFIG;
-    }
-    if (cfg->user.n > 0) pair_add(out, "UID", cfg->user);
-    if (cfg->password.n > 0) pair_add(out, "PWD", cfg->password);
-    return ERR_OK;
-}
-
 /* ---- configuration -------------------------------------------------------------------------- */
 
 static bool is_template(slice text)
@@ -440,7 +360,9 @@ static err compile_prepared(struct jdbc_cfg *cfg, struct compiler *c, struct buf
 static err compile_pool(struct jdbc_cfg *cfg, struct compiler *c, slice statement)
 {
     struct buf connection = {0}, why = {0};
-    err e = make_connection(cfg, c, &connection);
+    err e =
+        odbc_url_add(cfg->connection, cfg->user, cfg->password, &connection) ? ERR_OK : ERR_CONFIG;
+    if (e != ERR_OK) compile_error(c, "jdbc_connection_string", ODBC_URL_EXPECTED, ODBC_URL_ERROR);
     struct odbc_options options = {
         .statement = heap_dup(c->heap, statement).p,
         .validate = cfg->validate,
@@ -489,9 +411,7 @@ static void jdbc_release(void *config)
 /* clang-format off */
 static const struct setting jdbc_settings[] = {
     {.name = "jdbc_connection_string", JDBC_AT(connection, STRING), .flags = SETTING_REQUIRED,
-     .doc = "ODBC connection string (Driver=...;Server=...;Database=..., or DSN=...). URLs "
-            "jdbc:sqlite:FILE, jdbc:postgresql://, jdbc:mysql:// and jdbc:mariadb://HOST:PORT/NAME "
-            "without parameters are read as such."},
+     .doc = ODBC_URL_DOC},
     {.name = "jdbc_user", JDBC_AT(user, STRING), .doc = "User name (UID)."},
     {.name = "jdbc_password", JDBC_AT(password, PASSWORD), .doc = "Password (PWD)."},
     {.name = "jdbc_driver_class", JDBC_AT(driver_class, STRING), .flags = SETTING_OLD,

@@ -1,8 +1,6 @@
 /* odbc_pool.c - connections, parameters, rows to JSON. */
 #include "engine/filters/odbc_pool.h"
 
-#include <sql.h>
-#include <sqlext.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,6 +8,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/tz.h"
 #include "engine/event/time_format.h"
+#include "engine/filters/odbc.h"
 #include "parsers/text/date_parse.h"
 
 struct connection {
@@ -30,30 +29,10 @@ struct odbc_pool {
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
-static bool ok(SQLRETURN r)
-{
-    return r == SQL_SUCCESS || r == SQL_SUCCESS_WITH_INFO;
-}
-
-/* The first diagnostic of a handle. Returns whether it says that the connection is gone. */
-static bool diagnose(SQLSMALLINT kind, SQLHANDLE handle, char *out, size_t cap)
-{
-    SQLCHAR state[6] = "", text[512] = "";
-    SQLINTEGER code;
-    SQLSMALLINT n;
-    if (!ok(SQLGetDiagRec(kind, handle, 1, state, &code, text, sizeof(text), &n)))
-        snprintf((char *)text, sizeof(text), "no reason was given");
-    snprintf(out, cap, "%s %s", (char *)state, (char *)text);
-    return memcmp(state, "08", 2) == 0;
-}
-
 static void connection_close(struct connection *c)
 {
     if (c->stmt != NULL) SQLFreeHandle(SQL_HANDLE_STMT, c->stmt);
-    if (c->dbc != NULL) {
-        SQLDisconnect(c->dbc);
-        SQLFreeHandle(SQL_HANDLE_DBC, c->dbc);
-    }
+    if (c->dbc != NULL) odbc_disconnect(c->dbc);
     c->stmt = c->dbc = NULL;
 }
 
@@ -66,23 +45,16 @@ static bool connection_open(struct connection *c, char *error, size_t cap)
         return false;
     }
     c->retry_ns = now_ns + ODBC_RETRY_NS;
-    if (!ok(SQLAllocHandle(SQL_HANDLE_DBC, c->pool->env, &c->dbc))) return false;
-    SQLSetConnectAttr(c->dbc, SQL_ATTR_LOGIN_TIMEOUT, (SQLPOINTER)(intptr_t)ODBC_LOGIN_SEC_MAX, 0);
-    if (!ok(SQLDriverConnect(c->dbc, NULL, (SQLCHAR *)(uintptr_t)o->connection, SQL_NTS, NULL, 0,
-                             NULL, SQL_DRIVER_NOPROMPT))) {
-        diagnose(SQL_HANDLE_DBC, c->dbc, error, cap);
-        SQLFreeHandle(SQL_HANDLE_DBC, c->dbc);
-        c->dbc = NULL;
-        return false;
-    }
-    if (ok(SQLAllocHandle(SQL_HANDLE_STMT, c->dbc, &c->stmt))) {
+    c->dbc = odbc_connect(c->pool->env, o->connection, error, cap);
+    if (c->dbc == NULL) return false;
+    if (odbc_ok(SQLAllocHandle(SQL_HANDLE_STMT, c->dbc, &c->stmt))) {
         SQLSetStmtAttr(c->stmt, SQL_ATTR_QUERY_TIMEOUT, (SQLPOINTER)(intptr_t)ODBC_QUERY_SEC_MAX,
                        0);
-        if (ok(SQLPrepare(c->stmt, (SQLCHAR *)(uintptr_t)o->statement, SQL_NTS))) {
+        if (odbc_ok(SQLPrepare(c->stmt, (SQLCHAR *)(uintptr_t)o->statement, SQL_NTS))) {
             c->retry_ns = 0;
             return true;
         }
-        diagnose(SQL_HANDLE_STMT, c->stmt, error, cap);
+        odbc_diagnose(SQL_HANDLE_STMT, c->stmt, error, cap);
     }
     connection_close(c);
     return false;
@@ -93,7 +65,7 @@ static bool connection_ready(struct connection *c, char *error, size_t cap)
     SQLUINTEGER dead = SQL_CD_FALSE;
     const struct odbc_options *o = &c->pool->opt;
     if (c->dbc != NULL && o->validate && clock_mono_ns() - c->used_ns > o->validate_ns &&
-        ok(SQLGetConnectAttr(c->dbc, SQL_ATTR_CONNECTION_DEAD, &dead, 0, NULL)) &&
+        odbc_ok(SQLGetConnectAttr(c->dbc, SQL_ATTR_CONNECTION_DEAD, &dead, 0, NULL)) &&
         dead == SQL_CD_TRUE)
         connection_close(c);
     return c->dbc != NULL || connection_open(c, error, cap);
@@ -122,8 +94,9 @@ static bool params_bind(SQLHSTMT stmt, struct odbc_question *q, SQLLEN *length)
         } else if (p->type == ODBC_TIME) {
             type = SQL_TYPE_TIMESTAMP;
         }
-        if (!ok(SQLBindParameter(stmt, (SQLUSMALLINT)(i + 1), SQL_PARAM_INPUT, c_type, type, size,
-                                 type == SQL_TYPE_TIMESTAMP ? 3 : 0, at, p->text_n, &length[i])))
+        if (!odbc_ok(SQLBindParameter(stmt, (SQLUSMALLINT)(i + 1), SQL_PARAM_INPUT, c_type, type,
+                                      size, type == SQL_TYPE_TIMESTAMP ? 3 : 0, at, p->text_n,
+                                      &length[i])))
             return false;
     }
     return true;
@@ -146,26 +119,6 @@ static bool is_json_number(slice text)
     return digits > 0 && dots <= 1 && (text.p[0] != '0' || text.n == 1 || text.p[1] == '.');
 }
 
-/* In parts, for it may be long. False: an error. */
-static bool text_read(SQLHSTMT stmt, SQLUSMALLINT column, struct buf *text, bool *null)
-{
-    SQLLEN left;
-    text->n = 0;
-    *null = false;
-    for (;;) {
-        buf_room(text, 4096);
-        SQLRETURN r = SQLGetData(stmt, column, SQL_C_CHAR, buf_end(text), 4096, &left);
-        if (r == SQL_NO_DATA) return true;
-        if (!ok(r)) return false;
-        *null = left == SQL_NULL_DATA;
-        if (*null) return true;
-        bool more = left == SQL_NO_TOTAL || left >= 4096;
-        text->n += more ? 4095 : (size_t)left;
-        if (!more) return true;
-        if (text->n > ODBC_ROWS_BYTES_MAX) return false;
-    }
-}
-
 /* "2024-01-02 03:04:05.6" is the host's local time, and becomes what a timestamp looks like. */
 static void time_add(struct buf *text, struct buf *out)
 {
@@ -182,70 +135,39 @@ static void time_add(struct buf *text, struct buf *out)
     buf_add_json(out, slice_make(iso, n));
 }
 
-static bool cell_add(SQLHSTMT stmt, SQLUSMALLINT column, SQLSMALLINT type, struct buf *text,
-                     struct buf *out)
+static void cell_add(const struct sql_cell *cell, struct buf *text, struct buf *out)
 {
-    SQLLEN n = 0;
-    int64_t num = 0;
-    double real = 0;
-    bool null = false, whole = type == SQL_INTEGER || type == SQL_BIGINT || type == SQL_SMALLINT ||
-                               type == SQL_TINYINT || type == SQL_BIT;
-    bool floating = type == SQL_REAL || type == SQL_FLOAT || type == SQL_DOUBLE;
-    if (whole || floating) {
-        if (!ok(SQLGetData(stmt, column, whole ? SQL_C_SBIGINT : SQL_C_DOUBLE,
-                           whole ? (SQLPOINTER)&num : (SQLPOINTER)&real, 0, &n)))
-            return false;
-        null = n == SQL_NULL_DATA;
-    } else if (!text_read(stmt, column, text, &null)) {
-        return false;
-    }
-    if (null)
-        buf_add_cstr(out, "null");
-    else if (type == SQL_BIT)
-        buf_add_cstr(out, num != 0 ? "true" : "false");
-    else if (whole)
-        buf_printf(out, "%lld", (long long)num);
-    else if (floating) {
-        struct value v = value_float(real);
+    struct value v;
+    switch (cell->type) {
+    case SQL_CELL_NULL: buf_add_cstr(out, "null"); return;
+    case SQL_CELL_BOOL: buf_add_cstr(out, cell->num != 0 ? "true" : "false"); return;
+    case SQL_CELL_INT: buf_printf(out, "%lld", (long long)cell->num); return;
+    case SQL_CELL_FLOAT:
+        v = value_float(cell->real);
         value_json(&v, out);
-    } else if (type == SQL_TYPE_TIMESTAMP || type == SQL_TIMESTAMP)
-        time_add(text, out);
-    else if ((type == SQL_DECIMAL || type == SQL_NUMERIC) && is_json_number(buf_slice(text)))
-        buf_add_slice(out, buf_slice(text));
-    else
-        buf_add_json(out, buf_slice(text));
-    return true;
+        return;
+    case SQL_CELL_TIME: time_add(text, out); return;
+    case SQL_CELL_DECIMAL:
+        if (is_json_number(cell->text))
+            buf_add_slice(out, cell->text);
+        else
+            buf_add_json(out, cell->text);
+        return;
+    case SQL_CELL_TEXT: buf_add_json(out, cell->text); return;
+    }
 }
 
-struct column {
-    SQLCHAR name[256];
-    SQLSMALLINT type;
-};
-
-static struct column *columns_read(SQLHSTMT stmt, SQLSMALLINT n)
+static bool row_add(SQLHSTMT stmt, const struct odbc_column *column, SQLSMALLINT n,
+                    struct buf *text, struct buf *out)
 {
-    struct column *column = calloc((size_t)n + 1, sizeof(*column));
-    SQLSMALLINT name_n, digits, nullable;
-    SQLULEN size;
-    ASSERT(column != NULL);
-    for (SQLSMALLINT i = 0; i < n; i++)
-        if (!ok(SQLDescribeCol(stmt, (SQLUSMALLINT)(i + 1), column[i].name, sizeof(column[i].name),
-                               &name_n, &column[i].type, &size, &digits, &nullable))) {
-            free(column);
-            return NULL;
-        }
-    return column;
-}
-
-static bool row_add(SQLHSTMT stmt, const struct column *column, SQLSMALLINT n, struct buf *text,
-                    struct buf *out)
-{
+    struct sql_cell cell;
     buf_add_cstr(out, out->n == 1 ? "{" : ",{");
     for (SQLSMALLINT i = 0; i < n; i++) {
         if (i > 0) buf_add_byte(out, ',');
         buf_add_json(out, slice_from_cstr((const char *)column[i].name));
         buf_add_byte(out, ':');
-        if (!cell_add(stmt, (SQLUSMALLINT)(i + 1), column[i].type, text, out)) return false;
+        if (!odbc_cell(stmt, (SQLUSMALLINT)(i + 1), column[i].type, text, &cell)) return false;
+        cell_add(&cell, text, out);
     }
     buf_add_byte(out, '}');
     return out->n <= ODBC_ROWS_BYTES_MAX;
@@ -256,11 +178,11 @@ static bool rows_read(SQLHSTMT stmt, struct buf *out)
     SQLSMALLINT n = 0;
     struct buf text = {0};
     SQLRETURN r = SQL_NO_DATA;
-    if (!ok(SQLNumResultCols(stmt, &n))) return false;
-    struct column *column = columns_read(stmt, n);
+    struct odbc_column *column = odbc_columns(stmt, &n);
     buf_add_byte(out, '[');
     bool good = column != NULL;
-    while (good && n > 0 && ok(r = SQLFetch(stmt))) good = row_add(stmt, column, n, &text, out);
+    while (good && n > 0 && odbc_ok(r = SQLFetch(stmt)))
+        good = row_add(stmt, column, n, &text, out);
     buf_add_byte(out, ']');
     buf_fini(&text);
     free(column);
@@ -282,8 +204,8 @@ static void take(void *ctx, struct lookup_question *base)
     SQLRETURN r = SQL_ERROR;
     if (params_bind(c->stmt, q, length)) r = SQLExecute(c->stmt);
     /* SQL_NO_DATA: a statement that changes nothing. */
-    q->failed = !(r == SQL_NO_DATA || (ok(r) && rows_read(c->stmt, &q->rows)));
-    bool lost = q->failed && diagnose(SQL_HANDLE_STMT, c->stmt, q->error, sizeof(q->error));
+    q->failed = !(r == SQL_NO_DATA || (odbc_ok(r) && rows_read(c->stmt, &q->rows)));
+    bool lost = q->failed && odbc_diagnose(SQL_HANDLE_STMT, c->stmt, q->error, sizeof(q->error));
     if (!q->failed && !lookup_room(base, q->rows.cap)) {
         q->failed = true;
         snprintf(q->error, sizeof(q->error), "the rows of one batch are too many");
@@ -326,12 +248,13 @@ struct odbc_pool *odbc_pool_new(const struct odbc_options *options, struct buf *
     struct odbc_pool *pool = calloc(1, sizeof(*pool));
     ASSERT(pool != NULL);
     pool->opt = *options;
-    if (!ok(SQLAllocHandle(SQL_HANDLE_ENV, SQL_NULL_HANDLE, &pool->env))) {
+    pool->env = odbc_env_new();
+    if (pool->env == NULL) {
         buf_add_cstr(why, "ODBC does not start");
         free(pool);
         return NULL;
     }
-    SQLSetEnvAttr(pool->env, SQL_ATTR_ODBC_VERSION, (SQLPOINTER)SQL_OV_ODBC3, 0);
+    tz_host(); /* times of rows are read in it, on other threads */
     for (uint32_t i = 0; i < ODBC_CONNECTIONS; i++) {
         struct connection *c = &pool->connection[i];
         c->pool = pool;

@@ -15,7 +15,6 @@
 /* Sequel's default, which Logstash uses. */
 #define ODBC_CONNECTIONS 4u
 #define ODBC_QUERY_SEC_MAX 60
-#define ODBC_LOGIN_SEC_MAX 10
 #define ODBC_RETRY_NS NS_PER_SEC
 #define ODBC_ROWS_BYTES_MAX (16u * 1024 * 1024)
 #define ODBC_PARAMS_MAX 256u
