@@ -41,6 +41,7 @@ void api_filter_pairs(const struct pipeline *p, uint32_t i, struct buf *out)
         json_add_numbers(out, buf_slice(&one));
         buf_fini(&one);
     }
+    if (f->ops->stats_shared != NULL) f->ops->stats_shared(f->cfg, out);
 }
 
 /* ---- plugins --------------------------------------------------------------------------------- */

@@ -132,6 +132,11 @@ void edition_leave(struct edition_user *user)
         user_free(user);
 }
 
+bool edition_is_over(const struct edition_user *user)
+{
+    return ring_depth(&user->fresh) > 0;
+}
+
 struct edition *edition_now(struct edition_user *user)
 {
     struct edition *fresh;

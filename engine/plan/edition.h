@@ -41,6 +41,8 @@ void editions_publish(struct editions *e, struct edition *edition);
 
 struct edition_user *edition_join(struct editions *e);
 void edition_leave(struct edition_user *user);
+/* Whether edition_now() would give back the one that the user has now. */
+bool edition_is_over(const struct edition_user *user);
 /* The newest there is for this user; valid until its next call. */
 struct edition *edition_now(struct edition_user *user);
 

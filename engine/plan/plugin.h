@@ -63,6 +63,8 @@ struct filter_ops {
      * shard from the API's thread while the shard runs: read counters only, and give the same keys
      * in the same order every time; whole numbers of the shards are added up. */
     void (*stats)(const void *state, const void *cfg, struct buf *out);
+    /* The same of what the plugin has once, not per shard; may be NULL. */
+    void (*stats_shared)(const void *cfg, struct buf *out);
     /* Writes for people how the compiled filter works, and how it does on lines of sample text
      * when that is not empty. May be NULL. Control thread. */
     void (*explain)(const void *cfg, slice sample, struct buf *out);
