@@ -244,19 +244,19 @@ static void answer_waiting(struct jdbc_loader *l)
 }
 
 /* A loader that found nothing has been there, too: the first image then has no rows. */
-static struct local_image *image_empty(struct jdbc_loader *l)
+static struct local_image *image_empty(const struct jdbc_loader *l, char *error)
 {
-    char error[LOCAL_ERROR_BYTES];
     struct local_build *build = local_build_new(l->opt.schema, error);
     return build == NULL ? NULL : local_build_finish(build, error);
 }
 
 static void load(struct jdbc_loader *l)
 {
+    char error[LOCAL_ERROR_BYTES];
     bool changed;
     struct local_image *image = image_make(l, &changed);
     bool first = !l->loaded && all_filled(l) && (image != NULL || !changed);
-    if (first && image == NULL) image = image_empty(l);
+    if (first && image == NULL) image = image_empty(l, error);
     if (first && image != NULL) l->loaded = true;
     if (!l->loaded && changed && image == NULL) memset(l->filled, 0, l->opt.n * sizeof(*l->filled));
     if (image != NULL) {
@@ -331,12 +331,15 @@ struct jdbc_loader *jdbc_loader_new(const struct loader_options *options, char *
     ASSERT(l != NULL);
     l->opt = *options;
     l->retry_ns = LOADER_RETRY_NS;
+    struct local_image *first = image_empty(l, error);
+    if (first == NULL) {
+        free(l);
+        return NULL;
+    }
+    first->loaded = options->n == 0;
     l->filled = calloc((size_t)options->n + 1, sizeof(*l->filled));
     ASSERT(l->filled != NULL);
     ring_init(&l->stop, 1);
-    struct local_image *first = image_empty(l);
-    ASSERT(first != NULL);
-    first->loaded = options->n == 0;
     editions_init(&l->editions, &first->edition, options->n > 0, edition_free);
     if (options->n == 0 || service_start(l, error)) return l;
     jdbc_loader_free(l);

@@ -90,7 +90,10 @@ struct local_build *local_build_new(const struct local_schema *schema, char *err
     struct local_build *b = calloc(1, sizeof(*b));
     ASSERT(b != NULL);
     b->schema = schema;
-    buf_printf(&sql, "PRAGMA page_size = 4096; PRAGMA max_page_count = %u;", schema->pages_max);
+    /* The version makes a page: what is empty cannot be sealed. */
+    buf_printf(&sql,
+               "PRAGMA page_size = 4096; PRAGMA max_page_count = %u; PRAGMA user_version = 1;",
+               schema->pages_max);
     for (uint32_t i = 0; i < schema->n; i++) table_add(&sql, &schema->table[i]);
     bool ok = sqlite3_open_v2(":memory:", &b->db,
                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,

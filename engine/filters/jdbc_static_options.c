@@ -318,18 +318,18 @@ static void match_params(struct options *o, struct static_lookup *look, const st
 }
 
 static void read_query(struct options *o, uint32_t at, const struct config_value *v,
-                       const struct local_image *empty)
+                       const struct local_image *empty, bool params_failed)
 {
     struct static_lookup *look = &o->cfg->lookup[at];
     struct local_query *q = &o->cfg->query[at];
     char error[LOCAL_ERROR_BYTES];
     slice sql = text_of(o, v, "query", true);
-    if (sql.p == NULL || o->failed) return;
+    if (sql.p == NULL) return;
     if (!local_query_read(q, sql, empty, o->c->heap, error)) {
         refuse(o, pos_of(v, "query"), "a SELECT that SQLite understands", "%s", error);
         return;
     }
-    match_params(o, look, q, pos_of(v, "query"));
+    if (!params_failed) match_params(o, look, q, pos_of(v, "query"));
     look->key = heap_alloc(o->c->heap, ((size_t)q->column_n + 1) * sizeof(*look->key));
     for (uint32_t i = 0; i < q->column_n; i++) look->key[i] = compile_key(o->c, q->column[i].name);
 }
@@ -376,8 +376,9 @@ static void read_lookup(struct options *o, uint32_t at, const struct config_valu
     if (compile_fieldref(o->c, &look->target, look->target_name, pos_of(v, "target")) != ERR_OK)
         o->failed = true;
     read_default(o, look, v);
+    uint32_t errors = o->c->diag->errors;
     read_params(o, look, v);
-    read_query(o, at, v, empty);
+    read_query(o, at, v, empty, o->c->diag->errors > errors);
     for (uint32_t i = 0; i < at; i++) {
         const struct static_lookup *other = &o->cfg->lookup[i];
         if (slice_equal(other->id, look->id))
