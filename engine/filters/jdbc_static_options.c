@@ -490,13 +490,13 @@ const struct setting jdbc_static_settings[] = {
             "(1000000; with more, or none, the table stays as it is), `id`, and `jdbc_...` options "
             "in place of the filter's."},
     {.name = "local_db_objects", STATIC_AT(table_list, ANY_LIST), .default_text = "[]",
-     .doc = "Tables, as hashes: `name`, `columns` ([[\"name\", \"type\"], ...], the types of Apache "
+     .doc = "Tables, as hashes: `name`, `columns` ([[\"name\", \"type\"], ...], types of Apache "
             "Derby but the binary ones), `index_columns`, `preserve_existing`."},
     {.name = "local_lookups", STATIC_AT(lookup_list, ANY_LIST), .flags = SETTING_REQUIRED,
-     .doc = "Look-ups, as hashes: `query` (SQL of SQLite, with :name or ?), `parameters` ({ name => "
-            "field }, or a text with %{field}) or `prepared_parameters` (a list, in the order of the "
-            "question marks), `target` (otherwise the id), `id` (lookup-1 ...), `default_hash`, "
-            "`tag_on_failure`, `tag_on_default_use`."},
+     .doc = "Look-ups, as hashes: `query` (SQL of SQLite, with :name or ?), `parameters` ({ name "
+            "=> field }, or a text with %{field}) or `prepared_parameters` (a list in the order "
+            "of the question marks), `target` (otherwise the id), `id` (lookup-1 ...), "
+            "`default_hash`, `tag_on_failure`, `tag_on_default_use`."},
     {.name = "loader_schedule", STATIC_AT(schedule_text, STRING),
      .doc = "When to load again: a cron line of five fields, six with seconds, and a time zone if "
             "it is not the host's. Never, if it is not given."},
