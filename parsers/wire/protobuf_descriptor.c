@@ -127,7 +127,8 @@ static bool field_add(struct descriptor *d, struct protobuf_message *m, const st
     f->number = (uint32_t)in->number;
     f->type = (uint8_t)in->type;
     f->typed = true;
-    f->type_name = slice_from(in->type_name, slice_starts(in->type_name, SLICE(".")));
+    f->type_name = in->type_name;
+    if (slice_starts(f->type_name, SLICE("."))) f->type_name = slice_from(f->type_name, 1);
     f->repeated = in->label == LABEL_REPEATED;
     f->required = in->label == LABEL_REQUIRED;
     f->packed = f->repeated && !bytes && (in->packed_given ? in->packed : d->proto3);
