@@ -58,29 +58,28 @@ struct receipt *ack_window_charge(struct ack_window *w, uint64_t serial, uint32_
     return w->current;
 }
 
-/* Reports the settled prefix: once for all that was delivered, and the first failure. */
+/* Reports the settled prefix: once for all that was delivered, and the first failure. Whoever hears
+ * the last report may free the window. */
 static void window_advance(struct ack_window *w)
 {
-    uint64_t acked = 0;
-    bool any = false;
+    uint64_t acked = 0, failed = 0;
+    bool any = false, fails = false;
     while (w->tail != w->head) {
-        struct receipt *r = &w->ring[w->tail & w->mask];
+        const struct receipt *r = &w->ring[w->tail & w->mask];
         if (!r->settled) break;
         w->tail++;
         if (w->broken) continue;
         if (r->outcome == OUTCOME_FAILED) {
-            /* acked() may read on and open receipts: this slot may be another's after it. */
-            uint64_t failed = r->position;
-            w->broken = true;
-            if (any && w->acked != NULL) w->acked(w, acked);
-            any = false;
-            if (w->failed != NULL) w->failed(w, failed);
+            failed = r->position;
+            w->broken = fails = true;
         } else {
             acked = r->position;
             any = true;
         }
     }
+    bool tells_failure = fails && w->failed != NULL;
     if (any && w->acked != NULL) w->acked(w, acked);
+    if (tells_failure) w->failed(w, failed);
 }
 
 void receipt_release(struct receipt *r, enum outcome outcome)
