@@ -5,6 +5,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
+#include "engine/shard/bus.h"
 #include "engine/shard/lookup.h"
 #include "engine/shard/worker.h"
 
@@ -38,6 +39,7 @@ void shard_init(struct shard *shard, uint32_t index, struct io *io, size_t pool_
 void shard_fini(struct shard *shard)
 {
     ASSERT(shard->worker_n == 0);
+    if (shard->bus != NULL) bus_port_free(shard);
     while (shard->free_batches != NULL) {
         struct batch *b = shard->free_batches;
         shard->free_batches = b->next;

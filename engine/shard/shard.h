@@ -21,6 +21,7 @@
 /* What a lane of an output may have in flight when nobody has shared memory out. */
 #define SHARD_LANE_BYTES_MAX (64u * 1024 * 1024)
 
+struct bus_port;
 struct lookup_asker;
 struct ruby_worker;
 struct worker;
@@ -48,6 +49,7 @@ struct shard {
     uint64_t workers_made;
     struct ruby_worker *ruby;        /* the script process of its filters, while there are any */
     struct lookup_asker *askers;     /* filters that look things up */
+    struct bus_port *bus;            /* what pipelines hand to each other; NULL: nothing so far */
     _Atomic uint64_t lane_bytes_max; /* in flight per lane; the control thread's share-out */
     struct frame_budget *frames;     /* NULL: no bound */
     uint32_t index;

@@ -18,6 +18,7 @@ static void tick_filters(struct worker *w, int64_t now_ns, bool last)
         if (f->ops->tick == NULL) continue;
         /* Events made by a tick go through the filters behind their maker only. */
         worker_flush(w);
+        worker_queue(w); /* what came while that ran has not seen the first filter */
         struct batch *b = worker_batch(w);
         f->ops->tick(plan_filter_state(w->state, i), f->cfg, b, now_ns, last);
         if (f->common.any && (f->ops->flags & FILTER_TICK_DECORATES))
@@ -236,27 +237,53 @@ static bool run_step(struct worker *w, struct plan_run *run)
     return true;
 }
 
-void worker_flush_from(struct worker *w, uint32_t node)
+/* `first`: it was being stepped while the queue was empty, so whatever is there now came later. */
+static void park(struct worker *w, const struct plan_run *run, bool first)
 {
-    struct batch *b = w->open;
-    if (b == NULL || b->n == 0) return;
-    ASSERT(!w->running);
-    w->open = NULL;
-    counter_add(&w->counters.batches, 1);
-    struct plan_run run;
-    plan_run_init_at(&run, w->state, b, node);
-    if (w->head == NULL && run_step(w, &run)) return;
     struct plan_run *parked = malloc(sizeof(*parked));
     ASSERT(parked != NULL);
-    *parked = run;
+    *parked = *run;
     parked->next = NULL;
-    if (w->tail != NULL && w->head != NULL)
-        w->tail->next = parked;
-    else
+    if (w->head == NULL) {
+        w->head = w->tail = parked;
+    } else if (first) {
+        parked->next = w->head;
         w->head = parked;
-    w->tail = parked;
+    } else {
+        w->tail->next = parked;
+        w->tail = parked;
+    }
     w->parked_n++;
     counter_set(&w->counters.parked, w->parked_n);
+}
+
+/* The open batch as a run from `node` on; false when it is empty. */
+static bool open_run(struct worker *w, struct plan_run *run, uint32_t node)
+{
+    struct batch *b = w->open;
+    if (b == NULL || b->n == 0) return false;
+    w->open = NULL;
+    counter_add(&w->counters.batches, 1);
+    plan_run_init_at(run, w->state, b, node);
+    return true;
+}
+
+void worker_flush_from(struct worker *w, uint32_t node)
+{
+    struct plan_run run;
+    if (!open_run(w, &run, node)) return;
+    ASSERT(!w->running);
+    bool first = w->head == NULL;
+    if (first && run_step(w, &run)) return;
+    park(w, &run, first);
+}
+
+void worker_queue(struct worker *w)
+{
+    struct plan_run run;
+    if (!open_run(w, &run, 0)) return;
+    park(w, &run, false);
+    w->fresh = true;
 }
 
 void worker_flush(struct worker *w)
@@ -273,6 +300,7 @@ void worker_flush(struct worker *w)
 
 static void run_queue(struct worker *w)
 {
+    w->fresh = false;
     while (w->head != NULL) {
         struct plan_run *run = w->head;
         if (run->waits || !run_step(w, run)) break;
@@ -305,7 +333,7 @@ static void resume_intakes(struct worker *w)
 
 bool worker_is_busy(const struct worker *w)
 {
-    if (w->open != NULL && w->open->n > 0) return true;
+    if (w->fresh || (w->open != NULL && w->open->n > 0)) return true;
     if (!has_room(w)) return false;
     for (uint32_t i = 0; i < w->intake_n; i++)
         if (w->intake[i]->stopped && intake_ready(w->intake[i])) return true;
@@ -345,7 +373,7 @@ bool worker_drain(struct worker *w)
     }
     worker_flush(w);
     worker_poll(w);
-    if (w->head != NULL) return false;
+    if (w->head != NULL || (w->open != NULL && w->open->n > 0)) return false;
     /* What waits while the worker is paused will be decoded by the next one. */
     for (uint32_t i = 0; !w->paused && i < w->intake_n; i++)
         if (w->intake[i]->waiting > 0) return false;

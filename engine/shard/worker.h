@@ -41,6 +41,7 @@ struct worker {
     uint32_t intake_n;
     bool last_tick_done; /* draining: filters have given up what they kept */
     bool running;        /* inside plan_step: batches may not be stepped recursively */
+    bool fresh;          /* a batch has been queued that no step has looked at */
     uint32_t stopped_n;  /* intakes that are held back */
     int64_t stopped_since_ns;
     bool paused; /* a reload: nothing is taken in until the old batches are delivered */
@@ -77,6 +78,11 @@ void worker_flush(struct worker *w);
 void worker_flush_from(struct worker *w, uint32_t node);
 /* worker_flush once the batch is full. */
 static inline void worker_flush_full(struct worker *w);
+/* Puts the open batch into the queue of those that wait, and does not run it: for those who may not
+ * run plans, because they stand inside of one. */
+void worker_queue(struct worker *w);
+/* The open batch, never a full one: that is queued. */
+static inline struct batch *worker_batch_queued(struct worker *w);
 /* Outcomes, lingering buffers, waiting runs. Called every shard step. */
 void worker_poll(struct worker *w);
 /* Whether the next step has work without waiting for anything outside. */
@@ -95,10 +101,18 @@ static inline struct batch *worker_batch(struct worker *w)
 {
     return w->open != NULL ? w->open : worker_batch_open(w);
 }
+static inline bool worker_batch_is_full(const struct worker *w)
+{
+    return w->open != NULL && (w->open->n >= w->events_max || w->open->bytes >= WORKER_BATCH_BYTES);
+}
 static inline void worker_flush_full(struct worker *w)
 {
-    if (w->open != NULL && (w->open->n >= w->events_max || w->open->bytes >= WORKER_BATCH_BYTES))
-        worker_flush(w);
+    if (worker_batch_is_full(w)) worker_flush(w);
+}
+static inline struct batch *worker_batch_queued(struct worker *w)
+{
+    if (worker_batch_is_full(w)) worker_queue(w);
+    return worker_batch(w);
 }
 
 #endif
