@@ -12,8 +12,10 @@
 #include "engine/app/control.h"
 #include "engine/app/data_dir.h"
 #include "engine/app/flags.h"
+#include "engine/app/links.h"
 #include "engine/app/log_file.h"
 #include "engine/app/tuning.h"
+#include "engine/base/assert.h"
 #include "engine/base/cpu.h"
 #include "engine/base/log.h"
 #include "engine/config/keystore.h"
@@ -98,6 +100,19 @@ static err check_user(const struct process_settings *s)
     return ERR_PERMISSION;
 }
 
+/* What the pipelines' addresses say against each other. Whoever tests one of them alone may have
+ * the others elsewhere. */
+static void test_links(struct plan *const *plan, uint32_t n, bool *ok, uint32_t *warnings)
+{
+    struct links_report report;
+    if (n < 2 || n > LINKS_MAX) return;
+    links_check((const struct plan *const *)plan, n, &report);
+    fputs(buf_cstr(&report.text), stderr);
+    if (report.errors > 0) *ok = false;
+    *warnings += report.warnings;
+    links_report_fini(&report);
+}
+
 /* Compiles every pipeline and runs none. */
 static int test_configuration(const struct run *r, const struct wanted_set *set)
 {
@@ -106,18 +121,23 @@ static int test_configuration(const struct run *r, const struct wanted_set *set)
     snprintf(cache, sizeof(cache), "%.*s/cache", SLICE_FMT(data));
     bool cached = access(cache, W_OK) == 0; /* a test makes no folders */
     bool ok = true;
-    uint32_t warnings = r->diag->warnings;
+    uint32_t warnings = r->diag->warnings, n = 0;
+    struct plan **plan = calloc(set->n + 1, sizeof(*plan));
+    ASSERT(plan != NULL);
     for (uint32_t i = 0; i < set->n; i++) {
         struct load_report report;
-        struct plan *plan = wanted_compile(&set->at[i], cached ? cache : NULL, &r->lint, &report);
+        plan[n] = wanted_compile(&set->at[i], cached ? cache : NULL, &r->lint, &report);
         fputs(buf_cstr(&report.text), stderr);
         warnings += report.warnings;
         load_report_fini(&report);
-        if (plan == NULL)
+        if (plan[n] == NULL)
             ok = false;
         else
-            plan_free(plan);
+            n++;
     }
+    if (ok) test_links(plan, n, &ok, &warnings);
+    while (n > 0) plan_free(plan[--n]);
+    free(plan);
     if (!ok)
         fprintf(stderr, "ERROR: the configuration is not valid\n");
     else if (r->strict && warnings > 0)

@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/app/api.h"
 #include "engine/app/cli.h"
+#include "engine/app/converge.h"
+#include "engine/app/links.h"
 #include "engine/app/log_file.h"
 #include "engine/app/notify.h"
 #include "engine/app/status.h"
@@ -18,184 +21,9 @@
 #include "engine/base/log.h"
 
 #define SERVE_POLL_NS NS_PER_SEC
-#define END_WAIT_NS (2 * NS_PER_SEC)
 #define STALL_LOG_NS (5 * NS_PER_SEC)
 #define RETIRED_POLL_NS (50 * NS_PER_MS)
-
-/* ---- one pipeline -------------------------------------------------------------------- */
-
-/* While stdout carries events, the log has to go elsewhere. */
-static void keep_stdout_clean(const struct plan *plan)
-{
-    for (uint32_t i = 0; i < plan->output_n; i++)
-        if (slice_equal(plan->output[i].name, SLICE("stdout"))) log_to_stderr(true);
-}
-
-static struct plan *compile(struct control *c, const struct wanted *w, struct load_report *r)
-{
-    struct plan *plan = wanted_compile(w, c->cache_dir, NULL, r);
-    if (plan != NULL) keep_stdout_clean(plan);
-    if (r->text.n > 0) {
-        if (plan == NULL)
-            log_error("agent", "pipeline %s: the configuration has errors:\n%s", w->id,
-                      buf_cstr(&r->text));
-        else
-            log_warn("agent", "pipeline %s:\n%s", w->id, buf_cstr(&r->text));
-    }
-    if (plan != NULL && process_settings_bool(w->settings, "config.debug"))
-        log_debug("agent", "pipeline %s:\n%.*s", w->id, SLICE_FMT(plan->text));
-    return plan;
-}
-
-static bool failed_before(struct control *c, uint64_t hash)
-{
-    for (uint32_t i = 0; i < c->failed_n; i++)
-        if (c->failed_hash[i] == hash) return true;
-    return false;
-}
-
-static void note_failed(struct control *c, uint64_t hash)
-{
-    if (c->failed_n < ENGINE_PIPELINES_MAX && !failed_before(c, hash))
-        c->failed_hash[c->failed_n++] = hash;
-}
-
-/* A pipeline that does not run yet. Whether a plugin refuses to open may change with time, so that
- * is tried again every interval; a text that does not compile is not, until it changes. */
-static void start(struct control *c, struct wanted_set *set, const struct wanted *w, uint64_t hash)
-{
-    struct load_report report;
-    if (failed_before(c, hash) || c->engine.pipeline_n == ENGINE_PIPELINES_MAX) return;
-    struct plan *plan = compile(c, w, &report);
-    load_report_fini(&report);
-    if (plan == NULL) {
-        note_failed(c, hash);
-        return;
-    }
-    set->users++;
-    struct pipeline *p = pipeline_start(&c->engine, plan, set);
-    if (p == NULL) {
-        log_error("agent", "pipeline %s could not be started", w->id);
-        return;
-    }
-    p->hash = hash;
-    log_info("agent", "pipeline %s started on %u shard%s", w->id, p->shard_n,
-             p->shard_n == 1 ? "" : "s");
-    engine_add(&c->engine, p);
-}
-
-static void reload_failed(struct control *c, struct pipeline *p, const char *why)
-{
-    log_error("agent", "pipeline %s was not reloaded and keeps running as it was: %s",
-              p->plan->pipeline_id, why);
-    pthread_mutex_lock(&c->engine.view);
-    c->engine.reloads_failed++;
-    p->reloads.failures++;
-    p->reloads.failure_ns = clock_real_ns();
-    snprintf(p->reloads.error, sizeof(p->reloads.error), "%s", why);
-    pthread_mutex_unlock(&c->engine.view);
-}
-
-static void reload(struct control *c, struct wanted_set *set, const struct wanted *w,
-                   uint32_t index, uint64_t hash)
-{
-    struct load_report report;
-    const char *why = NULL;
-    if (failed_before(c, hash)) return;
-    struct plan *plan = compile(c, w, &report);
-    if (plan == NULL) {
-        note_failed(c, hash);
-        reload_failed(c, c->engine.pipeline[index], report.first);
-        load_report_fini(&report);
-        return;
-    }
-    load_report_fini(&report);
-    set->users++;
-    if (pipeline_replace(&c->engine, index, plan, set, &why) != ERR_OK) {
-        note_failed(c, hash);
-        reload_failed(c, c->engine.pipeline[index], why);
-        return;
-    }
-    pthread_mutex_lock(&c->engine.view);
-    struct pipeline *p = c->engine.pipeline[index];
-    p->hash = hash;
-    p->reloads.successes++;
-    p->reloads.success_ns = clock_real_ns();
-    c->engine.reloads_ok++;
-    pthread_mutex_unlock(&c->engine.view);
-    engine_share_memory(&c->engine);
-    log_info("agent", "pipeline %s reloaded", w->id);
-}
-
-static void end_pipeline(struct control *c, uint32_t index)
-{
-    struct pipeline *p = c->engine.pipeline[index];
-    log_info("agent", "pipeline %s is gone from the configuration and stops", p->plan->pipeline_id);
-    pipeline_stop_inputs(p);
-    bool drained = pipeline_drain(p, clock_mono_ns() + END_WAIT_NS);
-    engine_remove(&c->engine, index);
-    if (drained || c->engine.retired_n == ENGINE_RETIRED_MAX) {
-        if (!drained)
-            log_warn("agent", "pipeline %s: not everything was delivered", p->plan->pipeline_id);
-        pipeline_close(p);
-        return;
-    }
-    pthread_mutex_lock(&c->engine.view); /* it delivers the rest beside the others */
-    c->engine.retired[c->engine.retired_n++] = p;
-    pthread_mutex_unlock(&c->engine.view);
-}
-
-/* ---- all of them --------------------------------------------------------------------- */
-
-static int64_t find_running(const struct control *c, const char *id)
-{
-    for (uint32_t i = 0; i < c->engine.pipeline_n; i++)
-        if (strcmp(c->engine.pipeline[i]->plan->pipeline_id, id) == 0) return i;
-    return -1;
-}
-
-static bool is_wanted(const struct wanted_set *set, const char *id)
-{
-    for (uint32_t i = 0; i < set->n; i++)
-        if (strcmp(set->at[i].id, id) == 0) return true;
-    return false;
-}
-
-static struct wanted_set *read_set(struct control *c)
-{
-    struct wanted_set *set = c->first;
-    struct diag diag = DIAG_INIT;
-    c->first = NULL;
-    if (set == NULL && wanted_read(c->settings, c->path_settings, c->env, &set, &diag) != ERR_OK) {
-        struct buf text = {0};
-        diag_print(&diag, &text);
-        log_error("agent", "cannot read the list of pipelines:\n%s", buf_cstr(&text));
-        buf_fini(&text);
-        wanted_drop(set);
-        set = NULL;
-    }
-    diag_fini(&diag);
-    return set;
-}
-
-static void converge(struct control *c)
-{
-    struct wanted_set *set = read_set(c);
-    if (set == NULL) return;
-    for (uint32_t i = c->engine.pipeline_n; i-- > 0;)
-        if (!is_wanted(set, c->engine.pipeline[i]->plan->pipeline_id)) end_pipeline(c, i);
-    for (uint32_t i = 0; i < set->n && !engine_must_stop(&c->engine); i++) {
-        const struct wanted *w = &set->at[i];
-        int64_t index = find_running(c, w->id);
-        uint64_t hash = 0;
-        bool readable = wanted_hash(w, &hash) == ERR_OK;
-        if (index < 0)
-            start(c, set, w, hash);
-        else if (!readable || c->engine.pipeline[index]->hash != hash)
-            reload(c, set, w, (uint32_t)index, hash);
-    }
-    wanted_drop(set);
-}
+#define DRAIN_POLL_NS (2 * NS_PER_MS)
 
 /* Old plans that still deliver beside their successors. */
 static void tend_retired(struct engine *engine)
@@ -253,23 +81,69 @@ static void serve(struct control *c)
     }
 }
 
-/* Says every few seconds that, and for what, it still waits. */
-static void drain_one(struct pipeline *p, int64_t deadline_ns)
+/* Everything that runs, in the order in which it ends. */
+struct draining {
+    struct pipeline *p[LINKS_MAX];
+    const struct plan *plan[LINKS_MAX];
+    uint32_t order[LINKS_MAX], n;
+};
+
+static void draining_add(struct draining *d, struct pipeline *p)
 {
-    for (;;) {
-        int64_t say_ns = clock_mono_ns() + STALL_LOG_NS;
-        if (pipeline_drain(p, say_ns < deadline_ns ? say_ns : deadline_ns)) return;
-        if (clock_mono_ns() >= deadline_ns) break;
+    d->p[d->n] = p;
+    d->plan[d->n++] = p->plan;
+}
+
+/* A pipeline gives out what its filters have kept when it is drained, so its turn comes when those
+ * that send to it have nothing left; with `all` now. True when nobody has. */
+static bool drain_pass(const struct draining *d, bool all)
+{
+    uint32_t late[LINKS_MAX], late_n = 0;
+    for (uint32_t i = 0; i < d->n; i++) {
+        uint32_t at = d->order[i];
+        bool waits = false;
+        for (uint32_t k = 0; k < late_n && !all && !waits; k++)
+            waits = links_send(d->plan[late[k]], d->plan[at]);
+        if (waits || !pipeline_drain(d->p[at], 0)) late[late_n++] = at;
+    }
+    return late_n == 0;
+}
+
+static void say_undelivered(const struct pipeline *p, bool given_up)
+{
+    uint64_t parked = pipeline_parked(p), in_flight = pipeline_in_flight(p);
+    if (parked == 0 && in_flight == 0) return;
+    if (given_up)
+        log_warn("runner",
+                 "pipeline %s: not everything was delivered within the shutdown timeout; what was "
+                 "not is not acknowledged",
+                 p->plan->pipeline_id);
+    else
         log_warn("runner",
                  "pipeline %s still has undelivered events: %llu batches wait for an output, %llu "
                  "requests are on their way",
-                 p->plan->pipeline_id, (unsigned long long)pipeline_parked(p),
-                 (unsigned long long)pipeline_in_flight(p));
+                 p->plan->pipeline_id, (unsigned long long)parked, (unsigned long long)in_flight);
+}
+
+/* Says every few seconds that, and for what, it still waits. */
+static void drain_until(struct engine *engine, int64_t deadline_ns)
+{
+    struct draining d = {.n = 0};
+    for (uint32_t i = 0; i < engine->retired_n; i++) draining_add(&d, engine->retired[i]);
+    for (uint32_t i = 0; i < engine->pipeline_n; i++) draining_add(&d, engine->pipeline[i]);
+    links_order(d.plan, d.n, d.order);
+    int64_t say_ns = clock_mono_ns() + STALL_LOG_NS;
+    /* Twice, because in a circle what the last one had may have gone to the first. */
+    while (!drain_pass(&d, false) || !drain_pass(&d, false)) {
+        int64_t now_ns = clock_mono_ns();
+        bool given_up = now_ns >= deadline_ns;
+        if (given_up && drain_pass(&d, true)) return;
+        for (uint32_t i = 0; (given_up || now_ns >= say_ns) && i < d.n; i++)
+            say_undelivered(d.p[i], given_up);
+        if (given_up) return;
+        if (now_ns >= say_ns) say_ns = now_ns + STALL_LOG_NS;
+        nanosleep(&(struct timespec){0, DRAIN_POLL_NS}, NULL);
     }
-    log_warn("runner",
-             "pipeline %s: not everything was delivered within the shutdown timeout; what was not "
-             "is not acknowledged",
-             p->plan->pipeline_id);
 }
 
 static void shut_down(struct control *c)
@@ -279,9 +153,9 @@ static void shut_down(struct control *c)
     int64_t limit_ns = process_settings_int(c->settings, "shutdown.timeout");
     if (process_settings_bool(c->settings, "pipeline.unsafe_shutdown")) limit_ns = 0;
     int64_t deadline_ns = clock_mono_ns() + limit_ns;
+    for (uint32_t i = 0; i < engine->pipeline_n; i++) pipeline_stop_sources(engine->pipeline[i]);
+    drain_until(engine, deadline_ns);
     for (uint32_t i = 0; i < engine->pipeline_n; i++) pipeline_stop_inputs(engine->pipeline[i]);
-    for (uint32_t i = 0; i < engine->retired_n; i++) drain_one(engine->retired[i], deadline_ns);
-    for (uint32_t i = 0; i < engine->pipeline_n; i++) drain_one(engine->pipeline[i], deadline_ns);
     if (c->api != NULL) api_stop(c->api);
     while (engine->retired_n > 0) pipeline_close(engine->retired[--engine->retired_n]);
     while (engine->pipeline_n > 0) {

@@ -13,6 +13,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "engine/shard/bus.h"
 #include "engine/shard/delivery.h"
 
 struct starting {
@@ -49,6 +50,14 @@ static void *shard_main(void *arg)
     sem_post(&s->ready); /* `s` is gone from here on */
     shard_run(&es->shard);
     return NULL;
+}
+
+static void join(void *engine_, struct shard *shard)
+{
+    struct engine *engine = engine_;
+    struct shard *all[ENGINE_SHARDS_MAX];
+    for (uint32_t i = 0; i < engine->shard_n; i++) all[i] = &engine->shard[i].shard;
+    bus_join(shard, all, engine->shard_n);
 }
 
 static err shard_start(struct engine_shard *es, uint32_t index)
@@ -100,6 +109,7 @@ err engine_start(struct engine *engine, const struct tuning *t)
         }
         engine->shard_n++;
     }
+    for (uint32_t i = 0; i < shards; i++) shard_call(&engine->shard[i].shard, join, engine);
     return ERR_OK;
 }
 
@@ -178,12 +188,14 @@ void engine_input_finished(struct engine *engine, struct pipeline_input *in)
 
 bool engine_all_finished(struct engine *engine)
 {
-    bool all = engine->pipeline_n > 0;
+    bool all = true, any = false;
     pthread_mutex_lock(&engine->lock);
-    for (uint32_t i = 0; i < engine->pipeline_n && all; i++)
+    for (uint32_t i = 0; i < engine->pipeline_n && all; i++) {
         all = pipeline_is_finished(engine->pipeline[i]);
+        any = any || pipeline_has_sources(engine->pipeline[i]);
+    }
     pthread_mutex_unlock(&engine->lock);
-    return all;
+    return all && any;
 }
 
 /* ---- pipelines ----------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 
 #include "engine/app/data_dir.h"
 #include "engine/app/engine.h"
+#include "engine/app/links.h"
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
@@ -117,6 +118,7 @@ bool pipeline_is_finished(const struct pipeline *p)
 {
     for (uint32_t i = 0; i < p->plan->input_n; i++) {
         const struct input_ops *ops = p->plan->input[i].ops;
+        if (input_is_fed(ops)) continue; /* by pipelines that have to be finished, too */
         if (!(ops->flags & INPUT_ENDS)) return false;
         if (p->in[i].finished < input_shards(p, ops)) return false;
     }
@@ -316,6 +318,19 @@ struct pipeline *pipeline_start(struct engine *engine, struct plan *plan, struct
 void pipeline_stop_inputs(struct pipeline *p)
 {
     for (uint32_t i = 0; i < p->plan->input_n; i++) pipeline_input_stop(p, i);
+}
+
+void pipeline_stop_sources(struct pipeline *p)
+{
+    for (uint32_t i = 0; i < p->plan->input_n; i++)
+        if (!input_is_fed(p->plan->input[i].ops)) pipeline_input_stop(p, i);
+}
+
+bool pipeline_has_sources(const struct pipeline *p)
+{
+    for (uint32_t i = 0; i < p->plan->input_n; i++)
+        if (!input_is_fed(p->plan->input[i].ops)) return true;
+    return false;
 }
 
 static void drain_on(struct pipeline *p, uint32_t at, void *ok)

@@ -54,6 +54,9 @@ struct pipeline {
 struct pipeline *pipeline_start(struct engine *engine, struct plan *plan, struct wanted_set *set);
 /* Inputs stop taking data in. */
 void pipeline_stop_inputs(struct pipeline *p);
+/* Those that take it from outside do; what other pipelines send still comes in. */
+void pipeline_stop_sources(struct pipeline *p);
+bool pipeline_has_sources(const struct pipeline *p);
 /* Waits until all that was taken is delivered, or the monotonic deadline; true when drained. */
 bool pipeline_drain(struct pipeline *p, int64_t deadline_ns);
 /* After pipeline_stop_inputs; what is still in flight fails. Frees the plan. */
@@ -62,7 +65,7 @@ void pipeline_close(struct pipeline *p);
  * runs: see reload.c. ERR_UNSUPPORTED and ERR_CONFIG leave the old one running; *why says why. */
 err pipeline_replace(struct engine *engine, uint32_t index, struct plan *plan,
                      struct wanted_set *set, const char **why) MUST_USE;
-/* Whether every input has come to its end. engine->lock is held. */
+/* Whether every input that takes data from outside has come to its end. engine->lock is held. */
 bool pipeline_is_finished(const struct pipeline *p);
 
 /* ---- parts, for reload.c ------------------------------------------------------------- */

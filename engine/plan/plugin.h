@@ -171,6 +171,9 @@ struct output_ops {
     void (*stop)(void *state, const void *cfg);
     void (*close)(void *shared, const void *cfg); /* control thread, after every stop */
     void (*stats)(const void *shared, const void *cfg, struct buf *out); /* any time; may be NULL */
+    /* The addresses of other pipelines' inputs that it sends to. NULL: it sends out of the process.
+     */
+    struct config_list (*sends_to)(const void *cfg);
 };
 
 /* ---- inputs --------------------------------------------------------------- */
@@ -240,6 +243,9 @@ struct input_ops {
     void (*moved)(void *state, const void *cfg, struct worker *worker, struct input *self);
     void (*close)(void *shared, const void *cfg); /* control thread, after every stop */
     void (*stats)(const void *shared, const void *cfg, struct buf *out); /* any time; may be NULL */
+    /* Where outputs of other pipelines send to it. NULL: its events come from outside, and as long
+     * as such an input has not ended, the process goes on. */
+    slice (*address)(const void *cfg);
 };
 
 #endif
