@@ -37,6 +37,8 @@ struct intake {
     struct counter *events, *bytes; /* of the input on this shard; may be NULL */
     bool stopped;                   /* set by the source when it stopped for lack of credit */
     bool window_full; /* one of its windows was: nothing to resume before a receipt settles */
+    bool fed; /* by other workers of the shard, whose batches may be waiting for it: those do not
+                 count when there is little memory */
     /* Called by the worker between batches, once there is credit again. Resuming at half the
      * window, not at the first free byte: waking for every receipt costs more than reading. */
     void (*resume)(struct intake *);

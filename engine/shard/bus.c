@@ -425,6 +425,7 @@ void bus_listen(struct bus_inlet *inlet, const struct bus_claim *claim, struct w
     inlet->worker = worker;
     inlet->decoration = decoration;
     intake_init(&inlet->intake, INLET_WINDOW_BYTES, inlet_resume);
+    inlet->intake.fed = true;
     worker_add_intake(worker, &inlet->intake);
     inlet->next = port->inlets;
     port->inlets = inlet;

@@ -174,29 +174,31 @@ void worker_remove_intake(struct worker *w, struct intake *intake)
 
 /* With no batch waiting on the shard, what is in use is the open batches' and what is kept for the
  * next: nothing would ever give it back, so refusing to read then would be for ever. */
-static bool has_memory(const struct worker *w)
+static bool has_memory(const struct worker *w, const struct intake *intake)
 {
     const struct shard *shard = w->shard;
     if (pages_room(&shard->pool, WORKER_ROOM_BYTES)) return true;
+    if (intake->fed) return w->parked_n == 0;
     for (uint32_t i = 0; i < shard->worker_n; i++)
         if (shard->worker[i]->parked_n > 0) return false;
     return true;
 }
 
-static bool has_room(const struct worker *w)
+static bool has_room(const struct worker *w, const struct intake *intake)
 {
-    return !w->paused && w->parked_n < WORKER_PARKED_MAX && has_memory(w);
+    return !w->paused && w->parked_n < WORKER_PARKED_MAX && has_memory(w, intake);
 }
 
 bool worker_may_read(struct worker *w, struct intake *intake, const struct ack_window *window)
 {
-    if (intake->credit_bytes > 0 && (window == NULL || !ack_window_full(window)) && has_room(w))
+    if (intake->credit_bytes > 0 && (window == NULL || !ack_window_full(window)) &&
+        has_room(w, intake))
         return true;
     if (window != NULL && ack_window_full(window)) intake->window_full = true;
     if (!intake->stopped) {
         intake_hold(w, intake, true);
         if (w->parked_n >= WORKER_PARKED_MAX) counter_add(&w->counters.parked_hits, 1);
-        if (!has_memory(w)) {
+        if (!has_memory(w, intake)) {
             counter_add(&w->counters.room_hits, 1);
             counter_add(&w->shard->counters.pages_limit_hits, 1);
         }
@@ -322,10 +324,9 @@ static void publish_credit(struct worker *w)
 
 static void resume_intakes(struct worker *w)
 {
-    if (!has_room(w)) return;
     for (uint32_t i = 0; i < w->intake_n; i++) {
         struct intake *intake = w->intake[i];
-        if (!intake->stopped || !intake_ready(intake)) continue;
+        if (!intake->stopped || !intake_ready(intake) || !has_room(w, intake)) continue;
         intake_hold(w, intake, false);
         intake->resume(intake); /* may stop again at once */
     }
@@ -334,9 +335,10 @@ static void resume_intakes(struct worker *w)
 bool worker_is_busy(const struct worker *w)
 {
     if (w->fresh || (w->open != NULL && w->open->n > 0)) return true;
-    if (!has_room(w)) return false;
-    for (uint32_t i = 0; i < w->intake_n; i++)
-        if (w->intake[i]->stopped && intake_ready(w->intake[i])) return true;
+    for (uint32_t i = 0; i < w->intake_n; i++) {
+        const struct intake *intake = w->intake[i];
+        if (intake->stopped && intake_ready(intake) && has_room(w, intake)) return true;
+    }
     return false;
 }
 

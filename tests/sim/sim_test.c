@@ -5,6 +5,8 @@
  * filters, two outputs with slow and lossy far sides, faults in the kernel; and now and then a
  * reload or a sudden end in mid-stream. One thread drives everybody in an order that the seed
  * gives. Rules: model.h. Also: everybody is served in the end, credit, blobs and pages come back.
+ * In some worlds the input is a pipeline of its own that sends to another one, which may have fewer
+ * shards; each is reloaded by itself.
  *
  *   sim_test            runs 200 seeds and prints the one that fails
  *   sim_test SEED       replays one, with its numbers
@@ -13,6 +15,7 @@
 #include "tests/unit/rig.h"
 
 #include "engine/base/clock.h"
+#include "engine/shard/bus.h"
 #include "tests/sim/plugins.h"
 
 #define STEPS_MAX 3000000u
@@ -28,12 +31,19 @@ struct client {
     bool done;
 };
 
-/* A running plan: on every shard a worker and an input. */
-struct running {
+/* A running plan: on each of its shards a worker and an input. */
+struct part {
     struct plan *plan;
     struct output output[OUTPUTS];
     struct input input;
     struct worker *worker[SHARDS_MAX];
+    uint32_t shard_n;
+};
+
+/* What clients send comes in at the front; in a relayed world the back is a second pipeline, else
+ * there is none. */
+struct running {
+    struct part *front, *back;
 };
 
 static struct heap settings_heap;
@@ -41,8 +51,9 @@ static struct process_settings *settings;
 static struct registry registry;
 static struct shard shards[SHARDS_MAX];
 static struct peers *peers[SHARDS_MAX];
-static uint32_t shard_n;
-static struct running *now_running;
+static struct bus_inlet *inlets[SHARDS_MAX];
+static uint32_t shard_n, back_shard_n;
+static struct running now_running;
 static struct client clients[CLIENTS_MAX];
 static uint32_t reset_chance;
 
@@ -52,15 +63,18 @@ static uint64_t below(uint64_t n)
 }
 
 static bool json; /* what clients write in this world: JSON, or key=value */
-#define CONFIG(codec)                                                                              \
-    "input { peers { codec => " codec " } }"                                                       \
-    "filter { kv { } mutate { convert => { 's' => 'integer' } }"                                   \
+static bool relayed;
+#define WAY                                                                                        \
+    "filter { mutate { convert => { 's' => 'integer' } }"                                          \
     "  if [k] == 'd' { drop { } }"                                                                 \
     "  else if [k] == 'c' { clone { clones => ['twin'] } }"                                        \
     "  if [s] > 10 { pause { } mutate { add_field => { 'late' => '%{c}' } } }"                     \
     "  mutate { remove_field => ['message', 'event'] } }"                                          \
     "output { remote { number => 0 } if [k] == 'b' and 'twin' not in [tags] {"                     \
     "  remote { number => 1 } } }"
+#define FRONT(codec) "input { peers { codec => " codec " } } filter { kv { } }"
+#define BACK "input { pipeline { address => 'back' } }" WAY
+#define RELAY "output { pipeline { send_to => ['back'] } }"
 
 /* ---- clients ------------------------------------------------------------------------------- */
 
@@ -158,37 +172,73 @@ static void client_turn(uint32_t index)
 /* ---- starting, reloading, stopping ------------------------------------------------------------
  */
 
-static struct running *running_new(void)
+static struct part *part_new(const char *config, uint32_t shards_wanted)
 {
-    struct running *r = calloc(1, sizeof(*r));
-    ASSERT(r != NULL);
-    r->plan = rig_compile(settings, &registry, json ? CONFIG("json_lines") : CONFIG("line"));
-    ASSERT(r->plan != NULL && r->plan->output_n == OUTPUTS);
-    rig_open_outputs(r->output, r->plan, shard_n);
-    r->input = (struct input){.ops = r->plan->input[0].ops, .cfg = r->plan->input[0].cfg};
-    for (uint32_t i = 0; i < shard_n; i++) {
-        r->worker[i] = worker_new(&shards[i], r->plan, r->output);
-        ASSERT(r->worker[i] != NULL);
+    struct part *p = calloc(1, sizeof(*p));
+    ASSERT(p != NULL);
+    p->shard_n = shards_wanted;
+    p->plan = rig_compile(settings, &registry, config);
+    ASSERT(p->plan != NULL && p->plan->output_n <= OUTPUTS);
+    rig_open_outputs(p->output, p->plan, p->shard_n);
+    p->input = (struct input){.ops = p->plan->input[0].ops,
+                              .cfg = p->plan->input[0].cfg,
+                              .decoration = &p->plan->input[0].decoration,
+                              .pipeline_id = p->plan->pipeline_id};
+    for (uint32_t i = 0; i < p->shard_n; i++) {
+        p->worker[i] = worker_new(&shards[i], p->plan, p->output);
+        ASSERT(p->worker[i] != NULL);
     }
-    return r;
+    return p;
+}
+
+static struct part *front_new(void)
+{
+    if (relayed) return part_new(json ? FRONT("json_lines") RELAY : FRONT("line") RELAY, shard_n);
+    return part_new(json ? FRONT("json_lines") WAY : FRONT("line") WAY, shard_n);
+}
+
+static void part_free_workers(struct part *p)
+{
+    for (uint32_t i = 0; i < p->shard_n; i++) worker_free(p->worker[i]);
 }
 
 /* The workers are gone. */
-static void running_free(struct running *r)
+static void part_free(struct part *p)
 {
-    rig_close_outputs(r->output, r->plan);
-    plan_free(r->plan);
-    free(r);
+    rig_close_outputs(p->output, p->plan);
+    plan_free(p->plan);
+    free(p);
 }
 
-static void inputs_start(struct running *r)
+/* The outputs to far away belong to the last pipeline. */
+static struct part *last_part(void)
 {
-    for (uint32_t i = 0; i < shard_n; i++) {
-        peers[i] = calloc(1, r->input.ops->state_size);
-        ASSERT(peers[i] != NULL);
-        err e = r->input.ops->start(peers[i], NULL, r->input.cfg, r->worker[i], &r->input);
+    return relayed ? now_running.back : now_running.front;
+}
+
+static void *input_start(struct part *p, uint32_t i)
+{
+    void *state = calloc(1, p->input.ops->state_size);
+    ASSERT(state != NULL);
+    err e = p->input.ops->start(state, p->input.shared, p->input.cfg, p->worker[i], &p->input);
+    ASSERT(e == ERR_OK);
+    return state;
+}
+
+static void running_start(void)
+{
+    struct running *r = &now_running;
+    r->front = front_new();
+    if (relayed) {
+        r->back = part_new(BACK, back_shard_n);
+        struct input *in = &r->back->input;
+        in->shared = calloc(1, in->ops->shared_size);
+        ASSERT(in->shared != NULL);
+        err e = in->ops->open(in->shared, in->cfg, in, back_shard_n);
         ASSERT(e == ERR_OK);
+        for (uint32_t i = 0; i < back_shard_n; i++) inlets[i] = input_start(r->back, i);
     }
+    for (uint32_t i = 0; i < shard_n; i++) peers[i] = input_start(r->front, i);
 }
 
 static void step_shard(uint32_t i)
@@ -200,48 +250,79 @@ static void step_shard(uint32_t i)
 /* Everybody but the clients. */
 static void turn_servers(void)
 {
+    struct part *last = last_part();
     for (uint32_t i = 0; i < shard_n; i++)
         if (below(3) > 0) step_shard(i);
     for (uint32_t i = 0; i < OUTPUTS; i++)
-        if (below(3) > 0) remote_turn(now_running->output[i].shared);
+        if (below(3) > 0) remote_turn(last->output[i].shared);
     sim_advance(world.sim, (int64_t)below(100 * NS_PER_US));
+}
+
+static bool part_drain(struct part *p)
+{
+    bool drained = true;
+    for (uint32_t i = 0; i < p->shard_n; i++)
+        if (!worker_drain(p->worker[i])) drained = false;
+    return drained;
+}
+
+/* The old outputs' far sides still have to answer. */
+static void turn_until_drained(struct part *p)
+{
+    for (uint32_t n = 0; !part_drain(p); n++) {
+        CHECK(n < STEPS_MAX, "a reload never drains");
+        turn_servers();
+        for (uint32_t i = 0; i < model.client_n; i++) client_turn(i);
+    }
 }
 
 /* The same pipeline under a new plan: connections stay, nothing is lost or repeated. */
 static void reload(void)
 {
-    struct running *old = now_running, *fresh = running_new();
-    for (uint32_t i = 0; i < shard_n; i++) worker_pause(old->worker[i], true);
-    bool drained = false;
-    for (uint32_t n = 0; !drained; n++) {
-        CHECK(n < STEPS_MAX, "a reload never drains");
-        turn_servers();
-        for (uint32_t i = 0; i < model.client_n; i++) client_turn(i);
-        drained = true;
-        for (uint32_t i = 0; i < shard_n; i++)
-            if (!worker_drain(old->worker[i])) drained = false;
+    bool front = !relayed || below(2) == 0;
+    struct part **at = front ? &now_running.front : &now_running.back, *p = *at;
+    struct part *fresh = front ? front_new() : part_new(BACK, back_shard_n);
+    for (uint32_t i = 0; i < p->shard_n; i++) worker_pause(p->worker[i], true);
+    turn_until_drained(p);
+    fresh->input.shared = p->input.shared;
+    for (uint32_t i = 0; i < p->shard_n; i++) {
+        void *state = front ? (void *)peers[i] : (void *)inlets[i];
+        fresh->input.ops->moved(state, fresh->input.cfg, fresh->worker[i], &fresh->input);
+        worker_free(p->worker[i]);
     }
-    for (uint32_t i = 0; i < shard_n; i++) {
-        fresh->input.ops->moved(peers[i], fresh->input.cfg, fresh->worker[i], &fresh->input);
-        worker_free(old->worker[i]);
-    }
-    now_running = fresh;
-    running_free(old);
+    *at = fresh;
+    part_free(p);
     model.reloads++;
 }
 
 static void inputs_stop(void)
 {
-    for (uint32_t i = 0; i < shard_n; i++)
-        now_running->input.ops->stop(peers[i], now_running->input.cfg);
+    const struct input *front = &now_running.front->input;
+    for (uint32_t i = 0; i < shard_n; i++) front->ops->stop(peers[i], front->cfg);
+    if (!relayed) return;
+    const struct input *back = &now_running.back->input;
+    for (uint32_t i = 0; i < back_shard_n; i++) back->ops->stop(inlets[i], back->cfg);
+}
+
+static void backs_free(void)
+{
+    struct input *back = &now_running.back->input;
+    for (uint32_t i = 0; i < back_shard_n; i++) {
+        bool stopped = back->ops->stopped(inlets[i], back->cfg);
+        CHECK(stopped, "a promise to the front is open");
+        free(inlets[i]);
+        inlets[i] = NULL;
+    }
+    back->ops->close(back->shared, back->cfg);
+    free(back->shared);
 }
 
 /* The workers are freed, so every promise is settled: what the kernel has comes back. */
 static void inputs_free(void)
 {
+    const struct input *front = &now_running.front->input;
     for (uint32_t i = 0; i < shard_n; i++) {
-        for (uint32_t n = 0; !now_running->input.ops->stopped(peers[i], now_running->input.cfg);
-             n++) {
+        for (uint32_t n = 0; !front->ops->stopped(peers[i], front->cfg); n++) {
             CHECK(n < 10000, "an input that never stops");
             sim_advance(world.sim, NS_PER_MS);
             io_step(shards[i].io, 0, 0);
@@ -257,14 +338,17 @@ static void inputs_free(void)
 /* The deadline of a shutdown has passed: everything under way is given up. */
 static void sudden_end(bool restart)
 {
+    bool front_first = below(2) == 0;
     inputs_stop();
-    for (uint32_t i = 0; i < shard_n; i++) worker_free(now_running->worker[i]);
+    if (front_first) part_free_workers(now_running.front);
+    if (relayed) part_free_workers(now_running.back);
+    if (!front_first) part_free_workers(now_running.front);
+    if (relayed) backs_free();
     inputs_free();
-    running_free(now_running);
-    now_running = NULL;
+    part_free(now_running.front);
+    if (relayed) part_free(now_running.back);
     if (!restart) return;
-    now_running = running_new();
-    inputs_start(now_running);
+    running_start();
     model.restarts++;
 }
 
@@ -334,13 +418,20 @@ static void world_init(uint64_t seed)
         static const size_t pools[] = {0, 0, 256 << 10, (4 << 20) + (700 << 10)};
         shard_init(&shards[i], i, io, pools[below(ARRAY_LEN(pools))]);
     }
-    now_running = running_new();
-    inputs_start(now_running);
+    struct shard *all[SHARDS_MAX];
+    for (uint32_t i = 0; i < shard_n; i++) all[i] = &shards[i];
+    for (uint32_t i = 0; i < shard_n; i++) bus_join(&shards[i], all, shard_n);
+    relayed = below(2) == 0;
+    back_shard_n = 1 + (uint32_t)below(shard_n);
+    running_start();
 }
 
 static void world_fini(void)
 {
     sudden_end(false);
+    /* What the pipelines sent each other finds its way home. */
+    for (uint32_t n = 0; n < 4; n++)
+        for (uint32_t i = 0; i < shard_n; i++) shard_step(&shards[i], 0);
     for (uint32_t i = 0; i < shard_n; i++) {
         struct io *io = shards[i].io;
         CHECK(sim_io_pending(io) == 0, "%u operations are left", sim_io_pending(io));
@@ -371,7 +462,7 @@ static void report_stuck(void)
                 clients[i].finished);
     for (uint32_t i = 0; i < shard_n; i++)
         fprintf(stderr, "shard %u: %u connections, parked %u\n", i, peers_connections(peers[i]),
-                now_running->worker[i]->parked_n);
+                now_running.front->worker[i]->parked_n);
     CHECK(false, "somebody is never served");
 }
 
@@ -392,26 +483,31 @@ static void run_seed(uint64_t seed, bool verbose)
         turn_servers();
         drained = true;
         for (uint32_t i = 0; i < shard_n; i++)
-            if (!worker_drain(now_running->worker[i]) || peers_connections(peers[i]) > 0)
-                drained = false;
+            if (peers_connections(peers[i]) > 0) drained = false;
+        if (!part_drain(now_running.front)) drained = false;
+        if (relayed && !part_drain(now_running.back)) drained = false;
     }
     for (uint32_t i = 0; i < shard_n; i++) peers_check_idle(peers[i]);
     world_fini();
     if (!verbose) return;
-    printf("seed %llu: %u turns, %llu stored, %llu acked, %llu requests (%llu failed), %llu full, "
-           "%llu pauses, %llu reloads, %llu restarts, %llu hangups, %llu resets\n",
-           (unsigned long long)seed, n, (unsigned long long)model.lines_stored,
-           (unsigned long long)model.lines_acked, (unsigned long long)model.requests,
-           (unsigned long long)model.failed_requests, (unsigned long long)model.parked,
-           (unsigned long long)model.pauses, (unsigned long long)model.reloads,
-           (unsigned long long)model.restarts, (unsigned long long)model.hangups,
-           (unsigned long long)model.resets);
+    printf(
+        "seed %llu%s: %u turns, %llu stored, %llu acked, %llu requests (%llu failed), %llu full, "
+        "%llu pauses, %llu reloads, %llu restarts, %llu hangups, %llu resets\n",
+        (unsigned long long)seed, relayed ? " (relayed)" : "", n,
+        (unsigned long long)model.lines_stored, (unsigned long long)model.lines_acked,
+        (unsigned long long)model.requests, (unsigned long long)model.failed_requests,
+        (unsigned long long)model.parked, (unsigned long long)model.pauses,
+        (unsigned long long)model.reloads, (unsigned long long)model.restarts,
+        (unsigned long long)model.hangups, (unsigned long long)model.resets);
 }
+
+extern const struct input_ops input_pipeline;
+extern const struct output_ops output_pipeline;
 
 int main(int argc, char **argv)
 {
-    static const struct input_ops *const inputs[] = {&input_peers, NULL};
-    static const struct output_ops *const outputs[] = {&output_remote, NULL};
+    static const struct input_ops *const inputs[] = {&input_peers, &input_pipeline, NULL};
+    static const struct output_ops *const outputs[] = {&output_remote, &output_pipeline, NULL};
     static const struct filter_ops *filters[128];
     uint32_t n = 0;
     for (; plugin_registry.filters[n] != NULL; n++) filters[n] = plugin_registry.filters[n];
