@@ -71,19 +71,12 @@ static void visit(struct search *s, uint32_t i)
     s->done[s->done_n++] = i;
 }
 
-static void search(struct search *s, const struct plan *const *plan, uint32_t n)
-{
-    ASSERT(n <= LINKS_MAX);
-    s->plan = plan;
-    s->n = n;
-    for (uint32_t i = n; i-- > 0;)
-        if (s->mark[i] == MARK_NEW) visit(s, i);
-}
-
 void links_order(const struct plan *const *plan, uint32_t n, uint32_t *order)
 {
-    struct search s = {0};
-    search(&s, plan, n);
+    struct search s = {.plan = plan, .n = n};
+    ASSERT(n <= LINKS_MAX);
+    for (uint32_t i = n; i-- > 0;)
+        if (s.mark[i] == MARK_NEW) visit(&s, i);
     for (uint32_t i = 0; i < n; i++) order[i] = s.done[n - 1 - i];
 }
 
@@ -138,10 +131,11 @@ static void check_outputs(const struct plan *const *plan, uint32_t n, uint32_t a
 
 void links_check(const struct plan *const *plan, uint32_t n, struct links_report *report)
 {
-    struct search s = {.report = report};
+    struct search s = {.plan = plan, .n = n, .report = report};
+    ASSERT(n <= LINKS_MAX);
     *report = (struct links_report){0};
-    search(&s, plan, n);
     for (uint32_t i = 0; i < n; i++) {
+        if (s.mark[i] == MARK_NEW) visit(&s, i);
         check_inputs(plan, i, report);
         check_outputs(plan, n, i, report);
     }

@@ -96,17 +96,19 @@ class Spate:
     """One run of the binary.
 
     config may use @P1@ ... for ports of its own, @DIR@ and any key of `names`. `tcp` and `udp` list
-    the port names that must be open before start() returns.
+    the port names that must be open before start() returns. `pipelines` is {id: configuration} in place
+    of config, `pipeline_settings` {id: {setting: value}} of some of them.
     """
 
     def __init__(self, config=None, ports=0, tcp=(), udp=(), names=None, args=(), env=None,
-                 pipelines=None, settings=None):
+                 pipelines=None, settings=None, pipeline_settings=None):
         self.dir = tempfile.mkdtemp(prefix="spate-e2e-")
         self.api_port, *own = free_ports(ports + 1)
         self.names = {"P%d" % (i + 1): port for i, port in enumerate(own)}
         self.names["DIR"] = self.dir
         self.names.update(names or {})
         self.config, self.pipelines, self.settings = config, pipelines, settings
+        self.pipeline_settings = pipeline_settings or {}
         self.tcp, self.udp = tcp, udp
         self.args, self.env = list(args), dict(env or {})
         self.process = None
@@ -134,6 +136,8 @@ class Spate:
             with open(os.path.join(settings, "pipelines.yml"), "w") as out:
                 for name, text in self.pipelines.items():
                     out.write("- pipeline.id: %s\n  config.string: %s\n" % (name, json.dumps(self.fill(text))))
+                    for key, value in self.pipeline_settings.get(name, {}).items():
+                        out.write("  %s: %s\n" % (key, value))
         else:
             with open(self.path("pipeline.conf"), "w") as out:
                 out.write(self.fill(self.config))
