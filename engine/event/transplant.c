@@ -56,6 +56,19 @@ static struct key key_add(struct key_table *keys, struct key_entry *at, slice na
     return key;
 }
 
+/* The names of fields are short: a call costs more than comparing them. */
+static bool same_name(const char *a, const char *b, uint32_t n)
+{
+    if (n > 16) return memcmp(a, b, n) == 0;
+    if (n >= 8)
+        return hash_load64(a) == hash_load64(b) && hash_load64(a + n - 8) == hash_load64(b + n - 8);
+    if (n >= 4)
+        return hash_load32(a) == hash_load32(b) && hash_load32(a + n - 4) == hash_load32(b + n - 4);
+    for (uint32_t i = 0; i < n; i++)
+        if (a[i] != b[i]) return false;
+    return true;
+}
+
 /* The member's key for a batch with this arena. */
 static struct key key_for(struct key_table *keys, const struct member *m, struct arena *arena)
 {
@@ -65,7 +78,7 @@ static struct key key_for(struct key_table *keys, const struct member *m, struct
         at = &keys->slot[(m->hash + i) & (TABLE_SLOTS - 1)];
         if (at->name == NULL) break;
         if (at->hash != m->hash || at->name_n != m->key_n) continue;
-        if (at->name == m->key || memcmp(at->name, m->key, m->key_n) == 0)
+        if (at->name == m->key || same_name(at->name, m->key, m->key_n))
             return (struct key){slice_make(at->name, at->name_n), at->hash, at->flags};
     }
     if (at->name == NULL && keys->n < KEY_TABLE_MAX && name.n <= KEY_TABLE_NAME_BYTES_MAX)
