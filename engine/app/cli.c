@@ -14,6 +14,7 @@
 #include "engine/app/flags.h"
 #include "engine/app/links.h"
 #include "engine/app/log_file.h"
+#include "engine/app/nic_settings.h"
 #include "engine/app/tuning.h"
 #include "engine/base/assert.h"
 #include "engine/base/cpu.h"
@@ -168,6 +169,15 @@ static err take_data(struct process_settings *s, struct data_dir *data, struct d
     return e == ERR_OK ? process_settings_finish(s, diag) : e;
 }
 
+/* A run reads them when it opens them. */
+static err check_nics(const struct process_settings *s, struct diag *diag)
+{
+    struct nic_config config;
+    err e = nic_settings_read(s, &config, diag);
+    nic_settings_fini(&config);
+    return e;
+}
+
 /* Everything that flags and files say. */
 static int with_settings(struct run *r)
 {
@@ -178,6 +188,7 @@ static int with_settings(struct run *r)
     err e = set_up_log(s);
     if (e == ERR_OK && !test) e = check_user(s);
     if (e == ERR_OK && !test) e = take_data(s, &data, r->diag);
+    if (e == ERR_OK && test) e = check_nics(s, r->diag);
     if (e == ERR_OK) e = wanted_read(s, r->flags->path_settings, &r->env, &set, r->diag);
     lint_name(r->diag, "settings-warning");
     lint_filter(r->diag, &r->lint.allow);

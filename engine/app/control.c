@@ -14,6 +14,7 @@
 #include "engine/app/converge.h"
 #include "engine/app/links.h"
 #include "engine/app/log_file.h"
+#include "engine/app/nic_settings.h"
 #include "engine/app/notify.h"
 #include "engine/app/status.h"
 #include "engine/base/assert.h"
@@ -178,7 +179,11 @@ static err start_shards(struct control *c)
         log_error("runner", "%s", why);
         return ERR_SYSTEM;
     }
-    return engine_start(&c->engine, &tuning);
+    e = nic_settings_open(c->settings, tuning.shards);
+    if (e != ERR_OK) return e;
+    e = engine_start(&c->engine, &tuning);
+    if (e != ERR_OK) nics_close();
+    return e;
 }
 
 /* What is worth a line at every start. Not before the pipelines are known, because an output to
@@ -234,6 +239,7 @@ int control_run(const struct process_settings *settings, const char *path_settin
             signals_stop(&c->signals);
         }
         engine_stop(&c->engine);
+        nics_close();
     }
     wanted_drop(c->first);
     free(c);

@@ -46,9 +46,12 @@ static void *shard_main(void *arg)
     }
     shard_init(&es->shard, s->index, io, es->pool_bytes);
     es->shard.frames = es->frames;
+    es->shard.nic = es->nic;
     es->running = true;
     sem_post(&s->ready); /* `s` is gone from here on */
+    if (es->nic != NULL) es->nic->nics->backend->thread_begin();
     shard_run(&es->shard);
+    if (es->nic != NULL) es->nic->nics->backend->thread_end();
     return NULL;
 }
 
@@ -82,6 +85,16 @@ static err shard_start(struct engine_shard *es, uint32_t index)
     return ERR_SYSTEM;
 }
 
+/* All of them before any shard runs, because they know each other. */
+static void nics_start(struct engine *engine, uint32_t shards)
+{
+    struct nic_poll *nic[ENGINE_SHARDS_MAX];
+    for (uint32_t i = 0; i < shards && nics_get() != NULL; i++) {
+        nic[i] = engine->shard[i].nic = nic_poll_new(i, nic);
+        engine->nic_n++;
+    }
+}
+
 err engine_start(struct engine *engine, const struct tuning *t)
 {
     uint32_t shards = t->shards;
@@ -96,6 +109,7 @@ err engine_start(struct engine *engine, const struct tuning *t)
     engine->shard = aligned_alloc(CACHE_LINE, shards * sizeof(*engine->shard));
     ASSERT(engine->shard != NULL && engine->event_fd >= 0);
     memset(engine->shard, 0, shards * sizeof(*engine->shard));
+    nics_start(engine, shards);
     for (uint32_t i = 0; i < shards; i++) {
         struct engine_shard *es = &engine->shard[i];
         es->cpu = t->cpus.n == 0 ? -1 : t->cpus.at[i % t->cpus.n];
@@ -140,6 +154,8 @@ void engine_stop(struct engine *engine)
         shard_fini(&engine->shard[i].shard);
         io_free(io);
     }
+    /* Running shards pass frames on to those that have ended. */
+    for (uint32_t i = 0; i < engine->nic_n; i++) nic_poll_free(engine->shard[i].nic);
     free(engine->shard);
     close(engine->event_fd);
     pthread_mutex_destroy(&engine->lock);

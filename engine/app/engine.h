@@ -24,7 +24,8 @@ struct engine_shard {
     size_t pool_bytes;
     struct frame_budget *frames;
     struct io_config io_config;
-    char why[200]; /* what io_uring said when the thread could not start */
+    struct nic_poll *nic; /* NULL: no interfaces of our own */
+    char why[200];        /* what io_uring said when the thread could not start */
     bool running;
 };
 
@@ -36,6 +37,7 @@ struct event_totals {
 struct engine {
     struct engine_shard *shard;
     uint32_t shard_n;
+    uint32_t nic_n; /* shards that have a share of dpdk.devices: all, or none */
     struct pipeline *pipeline[ENGINE_PIPELINES_MAX];
     uint32_t pipeline_n;
     struct pipeline *retired[ENGINE_RETIRED_MAX];

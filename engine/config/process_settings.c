@@ -8,6 +8,7 @@
 #include "engine/base/machine.h"
 #include "engine/config/process_yaml.h"
 #include "engine/config/units.h"
+#include "net/nic.h"
 
 #define SETTINGS_MAX 256u
 #define MEMORY_BYTES_MIN (64u << 20) /* of spate.memory_bytes */
@@ -239,6 +240,13 @@ err process_settings_set(struct process_settings *s, slice name, slice text, str
         diag_warn(diag, pos, NULL, "\"%s\" is the old name of \"%s\"", aliases[i].old,
                   aliases[i].now);
         name = slice_from_cstr(aliases[i].now);
+    }
+    if (slice_starts(name, SLICE("dpdk.")) && nic_backend_dpdk() == NULL) {
+        diag_error(diag, pos, "a build with -DSPATE_DPDK=ON (tools/dev build dpdk)",
+                   "the setting \"%.*s\" is for poll-mode ports, which this build of spate does "
+                   "not have",
+                   SLICE_FMT(name));
+        return ERR_CONFIG;
     }
     int32_t index = table_find(name);
     if (index >= 0) return value_set(s, (uint32_t)index, text, pos, diag);

@@ -182,6 +182,18 @@ const struct process_setting process_setting_table[] = {
      "Event loops, one thread each; by default pipeline.workers."},
     {"spate.cpu_affinity", PROCESS_LIST, NULL, OPT, NULL, 0, 0,
      "CPUs to pin the shards to, e.g. [0, 1, 4-7]; auto leaves one of four to the outputs."},
+    {"dpdk.devices", PROCESS_LIST, NULL, OPT, NULL, 0, 0,
+     "Poll-mode ports and their addresses, each `DEVICE ADDRESS ...`; see [DPDK](#dpdk). This and "
+     "the other dpdk.* settings need a build with -DSPATE_DPDK=ON."},
+    {"dpdk.eal_args", PROCESS_STRING, NULL, OPT, NULL, 0, 0,
+     "More arguments for DPDK's environment, separated by spaces, e.g. `-m 1024`."},
+    {"dpdk.mtu", PROCESS_INT, "1500", 0, NULL, 576, 9600,
+     "Largest IP packet that ports receive; longer ones are dropped by them."},
+    {"dpdk.descriptors", PROCESS_INT, "2048", 0, NULL, 64, 32768,
+     "Frames that a queue of a port holds while its shard is busy."},
+    {"dpdk.idle_sleep", PROCESS_TIME, "250micros", 0, NULL, 0, 100 * 1000 * 1000,
+     "Longest time between two looks at a silent port. 0: the shards look without pause and keep "
+     "their CPUs busy."},
     {"shutdown.timeout", PROCESS_TIME, "30s", 0, NULL, 0, 0,
      "How long a shutdown waits for outputs; then sources are told to send again."},
     {0},

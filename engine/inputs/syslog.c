@@ -42,6 +42,7 @@ struct syslog_counters {
 
 struct syslog_shared {
     int tcp[SHARDS_MAX], udp[SHARDS_MAX];
+    struct nic_route route;
     uint32_t shard_n;
     struct server_counters *tcp_counters;
     struct datagram_counters *udp_counters;
@@ -178,11 +179,17 @@ static err open_input(void *shared, const void *cfg_, struct input *self, uint32
     memset(sh->tcp, -1, sizeof(sh->tcp));
     memset(sh->udp, -1, sizeof(sh->udp));
     struct listener_config listener = {.host = cfg->host, .port = (uint16_t)cfg->port};
-    err e = listener_open(&listener, sh->tcp, sh->shard_n, NULL, why);
+    err e = ERR_OK;
+    if (datagrams_only_polled(cfg->host, listener.port))
+        log_info(LOGGER,
+                 "%.*s is an address of dpdk.devices: port %u receives over UDP only, not over TCP",
+                 SLICE_FMT(cfg->host), listener.port);
+    else
+        e = listener_open(&listener, sh->tcp, sh->shard_n, NULL, why);
     if (e == ERR_OK) {
         listener.datagram = true;
         listener.receive_buffer_bytes = cfg->receive_buffer_bytes;
-        e = listener_open(&listener, sh->udp, sh->shard_n, NULL, why);
+        e = datagrams_open(&listener, sh->udp, sh->shard_n, NULL, &sh->route, why);
         if (e != ERR_OK) listener_close(sh->tcp, sh->shard_n);
     }
     if (e != ERR_OK) {
@@ -201,7 +208,7 @@ static void close_input(void *shared, const void *cfg)
     (void)cfg;
     struct syslog_shared *sh = shared;
     listener_close(sh->tcp, sh->shard_n);
-    listener_close(sh->udp, sh->shard_n);
+    datagrams_close(sh->udp, sh->shard_n, &sh->route);
     free(sh->tcp_counters);
     free(sh->udp_counters);
     free(sh->counters);
@@ -542,6 +549,7 @@ static err start(void *state, void *shared, const void *cfg_, struct worker *wor
     server_start(&s->server, worker, &tcp);
     ack_window_init(&s->window, ACK_WINDOW_SLOTS, &s->server.intake);
     struct datagrams_config udp = {.fd = sh->udp[at],
+                                   .route = sh->route,
                                    .window_bytes = WINDOW_BYTES,
                                    .counters = &sh->udp_counters[at],
                                    .take = take_datagram};

@@ -24,6 +24,7 @@ struct udp_cfg {
 
 struct udp_shared {
     int fd[SHARDS_MAX];
+    struct nic_route route;
     uint32_t shard_n;
     struct datagram_counters *counters;
 };
@@ -108,7 +109,7 @@ static err open_input(void *shared, const void *cfg_, struct input *self, uint32
                                        .port = (uint16_t)cfg->port,
                                        .datagram = true,
                                        .receive_buffer_bytes = cfg->receive_buffer_bytes};
-    err e = listener_open(&listener, sh->fd, sh->shard_n, &got, why);
+    err e = datagrams_open(&listener, sh->fd, sh->shard_n, &got, &sh->route, why);
     if (e != ERR_OK) {
         log_error(LOGGER, "%s", why);
         return e;
@@ -127,7 +128,7 @@ static void close_input(void *shared, const void *cfg)
 {
     (void)cfg;
     struct udp_shared *sh = shared;
-    listener_close(sh->fd, sh->shard_n);
+    datagrams_close(sh->fd, sh->shard_n, &sh->route);
     free(sh->counters);
 }
 
@@ -199,6 +200,7 @@ static err start(void *state, void *shared, const void *cfg_, struct worker *wor
     }
     s->started = true;
     struct datagrams_config config = {.fd = sh->fd[at],
+                                      .route = sh->route,
                                       .window_bytes = WINDOW_BYTES,
                                       .counters = &sh->counters[at],
                                       .take = take};

@@ -2,6 +2,7 @@
 #include "engine/shard/datagram.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/base/assert.h"
@@ -59,11 +60,11 @@ slice sender_text(struct sender *from, struct worker *worker)
 
 static void arm(struct datagrams *d)
 {
-    if (d->op.armed || d->paused || d->stopping) return;
+    if (d->op.armed || d->paused || d->stopping || d->fd < 0) return;
     io_recvmsg(d->shard->io, &d->op, d->fd);
 }
 
-static void hold(struct datagrams *d, const struct io_op *op)
+static void hold(struct datagrams *d, const struct held_datagram *datagram)
 {
     if (d->held_n == d->held_cap) {
         d->held_cap = d->held_cap == 0 ? 64 : d->held_cap * 2;
@@ -73,7 +74,7 @@ static void hold(struct datagrams *d, const struct io_op *op)
     }
     if (d->held_n == 0) d->intake.waiting++;
     counter_add(&d->counters->held, 1);
-    d->held[d->held_n++] = (struct held_datagram){op->blob, op->payload, op->from, op->truncated};
+    d->held[d->held_n++] = *datagram;
 }
 
 static void pass(struct datagrams *d, slice payload, const struct sockaddr *from, bool truncated)
@@ -99,7 +100,7 @@ static void on_datagram(struct io_op *op, int32_t n)
         if (d->stopping) {
             blob_unpin(blob);
         } else if (d->held_n > 0 || !worker_may_read(d->worker, &d->intake, &d->window)) {
-            hold(d, op);
+            hold(d, &(struct held_datagram){op->blob, op->payload, op->from, op->truncated});
             if (!d->paused) io_cancel(d->shard->io, op);
             d->paused = true;
         } else {
@@ -146,6 +147,72 @@ static void resume(struct intake *intake)
     arm(d);
 }
 
+/* ---- from interfaces of ours ---------------------------------------------------------------- */
+
+bool datagrams_offer(struct datagrams *d, slice payload, const struct sockaddr *from)
+{
+    if (d->held_n > 0 || !worker_may_read(d->worker, &d->intake, &d->window)) return false;
+    counter_add(&d->counters->polled, 1);
+    pass(d, payload, from, false);
+    return true;
+}
+
+void datagrams_keep(struct datagrams *d, struct blob *blob, slice payload,
+                    const struct sockaddr *from)
+{
+    counter_add(&d->counters->polled, 1);
+    hold(d, &(struct held_datagram){blob, payload, from, false});
+}
+
+void datagrams_lost(struct datagrams *d)
+{
+    counter_add(&d->counters->dropped_polled, 1);
+}
+
+static err resolve(slice host, uint16_t port, struct nic_route *route, char *why)
+{
+    struct sockaddr_storage addr;
+    socklen_t addr_n;
+    *route = (struct nic_route){0};
+    err e = address_resolve(host, port, true, &addr, &addr_n, why);
+    if (e != ERR_OK) return e;
+    *route = (struct nic_route){nic_address_of((const struct sockaddr *)&addr), port};
+    return ERR_OK;
+}
+
+bool datagrams_only_polled(slice host, uint16_t port)
+{
+    char why[LISTENER_WHY_BYTES];
+    struct nic_route route;
+    return nics_get() != NULL && resolve(host, port, &route, why) == ERR_OK &&
+           nics_have(&route.address);
+}
+
+err datagrams_open(const struct listener_config *config, int *fd, uint32_t n, int64_t *got_bytes,
+                   struct nic_route *route, char why[LISTENER_WHY_BYTES])
+{
+    *route = (struct nic_route){0};
+    if (nics_get() == NULL) return listener_open(config, fd, n, got_bytes, why);
+    err e = resolve(config->host, config->port, route, why);
+    if (e != ERR_OK) return e;
+    if (!nics_have(&route->address)) return listener_open(config, fd, n, got_bytes, why);
+    for (uint32_t i = 0; i < n; i++) fd[i] = -1;
+    if (got_bytes != NULL) *got_bytes = config->receive_buffer_bytes;
+    if (config->port != 0 && nics_claim(&route->address, config->port)) return ERR_OK;
+    snprintf(why, LISTENER_WHY_BYTES, "cannot receive on %.*s port %u/udp: %s",
+             SLICE_FMT(config->host), config->port,
+             config->port == 0 ? "an interface of dpdk.devices has no free ports to choose from"
+                               : "another input does");
+    *route = (struct nic_route){0};
+    return ERR_SYSTEM;
+}
+
+void datagrams_close(int *fd, uint32_t n, const struct nic_route *route)
+{
+    if (n > 0 && fd[0] < 0) nics_release(&route->address, route->port);
+    listener_close(fd, n);
+}
+
 /* ---- start and stop ----------------------------------------------------------------------- */
 
 void datagrams_start(struct datagrams *d, struct worker *worker,
@@ -164,6 +231,8 @@ void datagrams_start(struct datagrams *d, struct worker *worker,
     intake_init(&d->intake, config->window_bytes, resume);
     ack_window_init(&d->window, ACK_WINDOW_SLOTS, &d->intake);
     worker_add_intake(worker, &d->intake);
+    if (d->shard->nic != NULL && config->route.port != 0)
+        nic_poll_listen(d->shard->nic, &config->route, d);
     arm(d);
 }
 
@@ -183,7 +252,8 @@ void datagrams_stop(struct datagrams *d)
     d->stopping = true;
     timer_cancel(&d->shard->timers, &d->retry);
     timer_cancel(&d->shard->timers, &d->drops);
-    counter_set(&d->counters->dropped_by_kernel, io_dropped(d->shard->io, d->fd));
+    if (d->fd >= 0) counter_set(&d->counters->dropped_by_kernel, io_dropped(d->shard->io, d->fd));
+    if (d->shard->nic != NULL) nic_poll_forget(d->shard->nic, d);
     io_cancel(d->shard->io, &d->op);
 }
 
@@ -205,16 +275,17 @@ bool datagrams_stopped(struct datagrams *d)
 void datagram_counters_json(const struct datagram_counters *counters, uint32_t n, struct buf *out)
 {
     static const char *const names[] = {
-        "datagrams",         "datagram_bytes",           "datagrams_empty", "datagrams_truncated",
-        "datagrams_dropped", "datagram_receive_starved", "datagrams_held"};
-    uint64_t sum[7] = {0};
+        "datagrams",           "datagram_bytes",    "datagrams_empty",
+        "datagrams_truncated", "datagrams_dropped", "datagram_receive_starved",
+        "datagrams_held",      "datagrams_polled",  "datagrams_polled_dropped"};
+    uint64_t sum[9] = {0};
     for (uint32_t i = 0; i < n; i++) {
         const struct datagram_counters *c = &counters[i];
-        const struct counter *all[7] = {
-            &c->received,          &c->bytes,   &c->empty, &c->truncated,
-            &c->dropped_by_kernel, &c->starved, &c->held};
-        for (uint32_t k = 0; k < 7; k++) sum[k] += counter_read(all[k]);
+        const struct counter *all[9] = {
+            &c->received, &c->bytes, &c->empty,  &c->truncated,     &c->dropped_by_kernel,
+            &c->starved,  &c->held,  &c->polled, &c->dropped_polled};
+        for (uint32_t k = 0; k < 9; k++) sum[k] += counter_read(all[k]);
     }
-    for (uint32_t k = 0; k < 7; k++)
+    for (uint32_t k = 0; k < 9; k++)
         buf_printf(out, ",\"%s\":%llu", names[k], (unsigned long long)sum[k]);
 }

@@ -131,6 +131,7 @@ static void receive(struct shard *shard, int64_t timeout_ns)
 
 static void wait(struct shard *shard, int64_t timeout_ns)
 {
+    if (SHARD_POLLS && shard->nic != NULL) timeout_ns = nic_poll_turn(shard->nic, timeout_ns);
     if (timeout_ns > 0) {
         mailbox_sleep(&shard->mailbox);
         /* What came between the last look and the announcement rang no bell. */

@@ -12,6 +12,7 @@
 #include "engine/base/pages.h"
 #include "engine/event/event.h"
 #include "engine/shard/mailbox.h"
+#include "engine/shard/nic_poll.h"
 #include "engine/shard/timer.h"
 
 #define SHARD_WORKERS_MAX 256u
@@ -22,6 +23,13 @@
 #define SHARD_LANE_BYTES_MAX (64u * 1024 * 1024)
 
 struct bus_port;
+/* Whether a shard may have interfaces of its own: builds without DPDK do not even ask. */
+#if defined(SPATE_DPDK) || defined(SPATE_DEBUG)
+#define SHARD_POLLS 1
+#else
+#define SHARD_POLLS 0
+#endif
+
 struct lookup_asker;
 struct ruby_worker;
 struct worker;
@@ -59,8 +67,9 @@ struct shard {
     uint32_t datagram_flow; /* received since the last sleep: many mean that a longer one pays */
     uint64_t pieces_seen;   /* of streams, when they were counted last, which was then */
     int64_t pieces_seen_ns;
-    bool in_pieces; /* many connections, a line each: then, too, a longer sleep pays */
-    bool stop;      /* set by message: leave shard_run */
+    bool in_pieces;       /* many connections, a line each: then, too, a longer sleep pays */
+    bool stop;            /* set by message: leave shard_run */
+    struct nic_poll *nic; /* its share of dpdk.devices, or NULL */
     struct shard_counters counters;
 };
 
