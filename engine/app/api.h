@@ -56,7 +56,7 @@ void api_stop(struct api *api);
 /* Answers a complete request: status, type and body. */
 void api_route(struct api_call *c);
 
-/* ---- the parts of answers (api_node.c, api_stats.c, api_process.c, api_metrics.c) -------------
+/* ---- the parts of answers (api_node.c, api_stats.c, api_process.c, api_nics.c, api_metrics.c) --
  */
 
 /* What every answer begins with: host, version, id, status ... */
@@ -70,8 +70,11 @@ void api_logging(struct api_call *c); /* /_node/logging */
 void api_health(struct api_call *c);  /* /_health_report */
 /* /_node/stats...; `at`: the part of the path that names a section. */
 void api_stats(struct api_call *c, uint32_t at);
-void api_metrics(struct api_call *c);                    /* /metrics */
-void api_process(struct json_out *j);                    /* "process" */
+void api_metrics(struct api_call *c); /* /metrics */
+void api_process(struct json_out *j); /* "process" */
+/* Poll-mode ports: "dpdk", and in /metrics. Nothing where there are none. */
+void api_nics(struct json_out *j, const struct engine *engine);
+void api_nics_metrics(struct buf *out, const struct engine *engine);
 void api_jvm(struct json_out *j, const struct api *api); /* "jvm" of the statistics */
 void api_hot_threads(struct api_call *c);
 int64_t api_resident_bytes(void);

@@ -351,6 +351,7 @@ void api_metrics(struct api_call *c)
     c->type = "text/plain; version=0.0.4; charset=utf-8";
     process(c->api, out);
     shards(engine, out);
+    api_nics_metrics(out, engine);
     pipelines(engine, out);
     family(out, "spate_plugin_events_total", "counter", "Events a plugin took.");
     each(engine, out, plugin_in);

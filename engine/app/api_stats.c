@@ -282,6 +282,7 @@ void api_stats(struct api_call *c, uint32_t at)
     if (WANTED("pipelines") &&
         !pipelines_json(c, c->part_n > at + 1 ? c->part[at + 1] : SLICE_NONE))
         found = false;
+    if (WANTED("dpdk")) api_nics(j, engine);
     if (WANTED("reloads")) engine_reloads(j, engine);
     if (WANTED("os")) {
         json_open(j, "os");

@@ -209,6 +209,7 @@ static int run_pipelines(struct control *c)
     if (c->engine.pipeline_n == 0 && !process_settings_bool(c->settings, "config.reload.automatic"))
         code = engine_must_stop(&c->engine) ? 0 : 1;
     if (code == 0) {
+        engine_take_frames(&c->engine);
         introduce(c);
         notify_systemd("READY=1");
         serve(c);

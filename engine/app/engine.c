@@ -137,6 +137,18 @@ void engine_share_memory(struct engine *engine)
         atomic_store_explicit(&engine->shard[i].shard.lane_bytes_max, each, memory_order_relaxed);
 }
 
+static void take_frames(void *arg, struct shard *shard)
+{
+    (void)arg;
+    shard->nic->started = true;
+}
+
+void engine_take_frames(struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->nic_n; i++)
+        shard_call(&engine->shard[i].shard, take_frames, NULL);
+}
+
 static void stop_shard(void *arg, struct shard *shard)
 {
     (void)arg;

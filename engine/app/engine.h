@@ -54,6 +54,8 @@ struct engine {
 /* Starts shard threads; ERR_SYSTEM after a log line. */
 err engine_start(struct engine *engine, const struct tuning *t) MUST_USE;
 void engine_stop(struct engine *engine); /* no pipeline may be left */
+/* The pipelines of the start listen: shards begin to take frames from dpdk.devices. */
+void engine_take_frames(struct engine *engine);
 
 /* Runs fn(arg) on the shard's thread between steps and waits for it. Control thread only. */
 void shard_call(struct shard *shard, void (*fn)(void *arg, struct shard *shard), void *arg);

@@ -229,7 +229,7 @@ static uint32_t take_passed(struct nic_poll *np)
 int64_t nic_poll_turn(struct nic_poll *np, int64_t timeout_ns)
 {
     int64_t idle_ns = np->nics->idle_sleep_ns;
-    if (!np->needed) return timeout_ns;
+    if (!np->needed || !np->started) return timeout_ns;
     uint32_t n = take_passed(np);
     for (uint32_t i = 0; i < np->nics->device_n; i++) {
         if (np->index >= np->nics->device[i].queue_n) continue;

@@ -59,6 +59,7 @@ struct nic_poll {
     } last;
     uint32_t index;   /* of the shard, and of its queues */
     bool needed;      /* frames come from a device or from other shards */
+    bool started;     /* before, frames wait in the device */
     int64_t sleep_ns; /* the next one's length */
     uint32_t held_n;
     uint8_t *answer;

@@ -102,11 +102,15 @@ static int first_cpu(const cpu_set_t *set)
 static void arguments(const struct nic_config *config, const cpu_set_t *allowed, struct args *a)
 {
     char lcores[32];
-    bool bus = false;
+    bool bus = false, huge = true;
+    /* Neither goes with --in-memory. */
+    if (config->eal_args != NULL)
+        huge = strstr(config->eal_args, "--no-huge") == NULL &&
+               strstr(config->eal_args, "--legacy-mem") == NULL;
     snprintf(lcores, sizeof(lcores), "--lcores=0@%d", first_cpu(allowed));
     add(a, "spate");
     add(a, "--no-telemetry");
-    add(a, "--in-memory");
+    add(a, huge ? "--in-memory" : "--no-shconf");
     add(a, lcores);
     for (uint32_t i = 0; i < config->device_n; i++) {
         const char *device = config->device[i].device;
