@@ -191,7 +191,7 @@ const struct process_setting process_setting_table[] = {
      "Largest IP packet that ports receive; longer ones are dropped by them."},
     {"dpdk.descriptors", PROCESS_INT, "2048", 0, NULL, 64, 32768,
      "Frames that a queue of a port holds while its shard is busy."},
-    {"dpdk.idle_sleep", PROCESS_TIME, "250micros", 0, NULL, 0, 100 * 1000 * 1000,
+    {"dpdk.idle_sleep", PROCESS_TIME, "500micros", 0, NULL, 0, 100 * 1000 * 1000,
      "Longest time between two looks at a silent port. 0: the shards look without pause and keep "
      "their CPUs busy."},
     {"shutdown.timeout", PROCESS_TIME, "30s", 0, NULL, 0, 0,
