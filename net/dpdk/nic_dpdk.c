@@ -124,8 +124,8 @@ static err port_open(struct port *p, const struct nic_config *config, struct nic
     if (!eal_device_name(device, d->name, sizeof(d->name)) ||
         rte_eth_dev_get_port_by_name(d->name, &p->id) != 0) {
         snprintf(why, NIC_WHY_BYTES,
-                 "dpdk.devices: there is no device %s; `dpdk-devbind.py --status` lists those that "
-                 "are bound to a driver for user space",
+                 "dpdk.devices: there is no device %s; DPDK may have said why above, and "
+                 "`dpdk-devbind.py --status` lists what is bound to a driver for user space",
                  device);
         return ERR_SYSTEM;
     }

@@ -5,8 +5,9 @@ was given listen, as /proc/net says, never by log text. stop() checks what every
 exit code 0 in time, no sanitizer report, no panic. Sink runs tools/sink, the fake Elasticsearch
 with scripted faults, and reads back what it captured.
 
-Environment: SPATE_BIN (default build/spate, else build/dev/spate), SPATE_TOOLS (the directory of
-loadgen and sink), SPATE_KEEP=1 keeps the directories.
+Environment: SPATE_BIN (default build/spate, else build/dev/spate), SPATE_DPDK_BIN (the same of a build
+with DPDK; default build/dpdk/spate), SPATE_TOOLS (the directory of loadgen and sink), SPATE_KEEP=1
+keeps the directories.
 """
 import base64
 import contextlib
@@ -40,6 +41,10 @@ def _first_file(*paths):
 def spate_bin():
     return _first_file(os.environ.get("SPATE_BIN"), os.path.join(ROOT, "build/spate"),
                        os.path.join(ROOT, "build/dev/spate"))
+
+
+def dpdk_bin():
+    return _first_file(os.environ.get("SPATE_DPDK_BIN"), os.path.join(ROOT, "build/dpdk/spate"))
 
 
 def tool_bin(name):
@@ -101,7 +106,8 @@ class Spate:
     """
 
     def __init__(self, config=None, ports=0, tcp=(), udp=(), names=None, args=(), env=None,
-                 pipelines=None, settings=None, pipeline_settings=None):
+                 pipelines=None, settings=None, pipeline_settings=None, binary=None):
+        self.binary = binary or spate_bin()
         self.dir = tempfile.mkdtemp(prefix="spate-e2e-")
         self.api_port, *own = free_ports(ports + 1)
         self.names = {"P%d" % (i + 1): port for i, port in enumerate(own)}
@@ -130,7 +136,7 @@ class Spate:
         with open(os.path.join(settings, "logstash.yml"), "w") as out:
             for key, value in (self.settings or {}).items():
                 out.write("%s: %s\n" % (key, value))
-        command = [spate_bin(), "--path.data", data, "--path.settings", settings, "--api.http.port",
+        command = [self.binary, "--path.data", data, "--path.settings", settings, "--api.http.port",
                    "%d-%d" % (self.api_port, self.api_port)]
         if self.pipelines:
             with open(os.path.join(settings, "pipelines.yml"), "w") as out:
