@@ -1,14 +1,19 @@
 """The measurements: a path is proved, warmed up and repeated; the rest has functions of its own."""
 import os
 import shutil
+import socket
 import statistics
+import sys
 import tempfile
 import time
 
 import measure
 import paths
 import where
-from processes import Engine, Kafka, Lines, Load, Sink, loadgen, settle
+from processes import Engine, Kafka, Lines, Load, Sink, Unavailable, loadgen, settle
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests/e2e"))
+import frames  # noqa: E402
 
 CHECKED = 200000
 
@@ -157,6 +162,56 @@ def measure_generator(args, name):
             "peak_rss_mb": {key: peak_kb / 1024 for key in ("median", "min", "max")}}
 
 
+def port_of_frames(args, folder):
+    """Settings with a port that gives the lines of loadgen, as path C sends them, over and over from memory."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        loadgen(args, sock.getsockname()[1], ["--workload", "rfc3164", "--udp", "--events", "1000", "--rate", "20000"])
+        lines = []
+        sock.settimeout(1)
+        try:
+            while len(lines) < 1000:
+                lines.append(sock.recv(65536))
+        except socket.timeout:
+            pass
+    mac = bytes.fromhex("027063617000")  # of the first net_pcap port
+    path = os.path.join(folder, "frames.pcap")
+    frames.write_pcap(path, [frames.datagram(mac, "192.0.2.%d" % (1 + i % 8), "192.0.2.10", 514, line) for i, line in enumerate(lines)])
+    return 'dpdk.devices: ["net_pcap0,rx_pcap=%s,infinite_rx=1 192.0.2.10"]\ndpdk.eal_args: "--no-huge -m 128"\n' % path
+
+
+def measure_dpdk(args, name):
+    """The port is never silent, so the engine's core is busy all the time; what it does not take is dropped."""
+    binary, runs = args.build + "/dpdk/spate", []
+    if not os.path.exists(binary):
+        raise Unavailable("%s is not built: tools/dev build dpdk" % binary)
+    sink = Sink(args) if name == "M" else None
+    with tempfile.TemporaryDirectory() as folder:
+        engine = Engine(args, "dpdk" if name == "M" else "dpdk-null", sink, binary=binary,
+                        settings=port_of_frames(args, folder))
+        if sink:
+            sink.hurry()
+        try:
+            time.sleep(args.warmup)
+            for _ in range(args.reps):
+                events, taken = engine.events()["out"], engine.taken()
+                cpu, begin = measure.cpu_ns(engine.pid), time.monotonic()
+                time.sleep(args.seconds)
+                cpu, seconds = measure.cpu_ns(engine.pid) - cpu, time.monotonic() - begin
+                done, now = engine.events()["out"] - events, engine.taken()
+                frames_taken = sum(now.values()) - sum(taken.values())
+                runs.append({"events_per_second": done / seconds, "cpu_ns_per_event": cpu / max(done, 1),
+                             "dropped_percent": 100 * (1 - done / max(frames_taken, 1)), "busy": cpu / 1e9 / seconds})
+            peak_kb = measure.memory_kb(engine.pid, "VmHWM")
+        finally:
+            engine.stop()
+            if sink:
+                sink.stop()
+    return {"what": paths.EXTRA[name], **{key: spread(runs, key) for key in runs[0]},
+            "peak_rss_mb": {key: peak_kb / 1024 for key in ("median", "min", "max")}}
+
+
 def measure_latency(args, _name):
     """From the line's write to the sink's read of its document, at a rate far below the limit."""
     sink, runs = Sink(args), []
@@ -209,5 +264,5 @@ def measure_idle(args, _name):
     return {"what": paths.EXTRA["idle"], "rss_mb": spread(runs, "rss_mb"), "cpu_ms_per_second": spread(runs, "cpu_ms_per_second")}
 
 
-EXTRA = {"generator": measure_generator, "generator2": measure_generator, "latency": measure_latency,
+EXTRA = {"M": measure_dpdk, "M-null": measure_dpdk, "generator": measure_generator, "generator2": measure_generator, "latency": measure_latency,
          "start300": measure_start, "idle": measure_idle}

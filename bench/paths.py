@@ -36,6 +36,8 @@ PATHS = {
        for n in (10, 50, 200) for kind, text in (("last", "the last one matches"), ("none", "none matches"))},
 }
 EXTRA = {
+    "M": "syslog datagrams from a poll-mode port (DPDK; frames in memory) to bulk",
+    "M-null": "the same to nowhere",
     "generator": "events from memory to nowhere, one shard",
     "generator2": "events from memory to nowhere, two shards",
     "latency": "syslog RFC 3164 over TCP to bulk at 50,000 events a second: from sending to the sink",

@@ -165,7 +165,7 @@ class Kafka:
 class Engine:
     """spate with one of bench/pipelines on a port of its own."""
 
-    def __init__(self, args, config, receiver, workers=1, data=None, n_patterns=0):
+    def __init__(self, args, config, receiver, workers=1, data=None, n_patterns=0, binary=None, settings=None):
         self.dir = tempfile.mkdtemp(prefix="spate-bench-")
         self.data = data or os.path.join(self.dir, "data")
         self.port, self.api_port = free_port(), free_port()
@@ -176,8 +176,12 @@ class Engine:
             filled = paths.fill(text.read(), n_patterns)
             out.write(filled)
         cpus = str(args.cpu) if workers == 1 else "%d,%d" % (args.cpu, args.other_cpu)
-        command = ["taskset", "-c", cpus, args.bin, "-f", conf, "--path.data", self.data, "-w", str(workers),
+        command = ["taskset", "-c", cpus, binary or args.bin, "-f", conf, "--path.data", self.data, "-w", str(workers),
                    "--api.http.port", "%d-%d" % (self.api_port, self.api_port)] + args.engine_args
+        if settings is not None:
+            with open(os.path.join(self.dir, "spate.yml"), "w") as out:
+                out.write(settings)
+            command += ["--path.settings", self.dir]
         self.log = open(os.path.join(self.dir, "log"), "w+")
         to_pipe, to_file = "stdout {" in filled, "${OUT_FILE}" in filled
         self.listens = "${PORT}" in filled
@@ -212,6 +216,10 @@ class Engine:
     def events(self):
         """Events in and out so far, as the monitoring API counts them."""
         return get_json(self.api_port, "/_node/stats")["events"]
+
+    def taken(self):
+        """Frames that were taken from a poll-mode port, by what became of them."""
+        return get_json(self.api_port, "/_node/stats/dpdk")["dpdk"]["devices"][0]["taken"]
 
     def metrics(self):
         """The Prometheus page's lines that speak of drops, {} when there is no such page."""

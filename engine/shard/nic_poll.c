@@ -111,6 +111,7 @@ static bool hold(struct nic_poll *np, const struct nic_frame *frame, struct data
                  const struct packet *p, const struct sockaddr_storage *from)
 {
     if (np->held_n == NIC_HELD_MAX) {
+        np->full = true;
         datagrams_lost(to);
         return false;
     }
@@ -230,13 +231,17 @@ int64_t nic_poll_turn(struct nic_poll *np, int64_t timeout_ns)
 {
     int64_t idle_ns = np->nics->idle_sleep_ns;
     if (!np->needed || !np->started) return timeout_ns;
+    np->full = false;
     uint32_t n = take_passed(np);
     for (uint32_t i = 0; i < np->nics->device_n; i++) {
         if (np->index >= np->nics->device[i].queue_n) continue;
         uint32_t got = NIC_BURST;
-        for (uint32_t round = 0; round < NIC_ROUNDS && got >= NIC_MORE; round++)
+        for (uint32_t round = 0; round < NIC_ROUNDS && got >= NIC_MORE && !np->full; round++)
             n += got = take_burst(np, i);
     }
+    /* What is taken now is lost: leave the rest to the device, which drops it for nothing, and the
+     * CPU to those who are waited for. They ring when there is room again. */
+    if (np->full && idle_ns > 0) return idle_ns < timeout_ns ? idle_ns : timeout_ns;
     if (n >= NIC_MORE || idle_ns == 0) {
         np->sleep_ns = 0;
         return 0;

@@ -8,8 +8,8 @@
  * datagrams are kept, up to NIC_HELD_MAX a shard, then dropped and counted.
  *
  * With frames coming the shard never sleeps; when few come it sleeps for a moment, so that a batch
- * is worth its costs, and when none come for longer and longer, up to dpdk.idle_sleep. Owner: one
- * shard; counters are read by anybody.
+ * is worth its costs, and when none come for longer and longer, up to dpdk.idle_sleep. It sleeps,
+ * too, when frames are dropped. Owner: one shard; counters are read by anybody.
  */
 #ifndef ENGINE_SHARD_NIC_POLL_H
 #define ENGINE_SHARD_NIC_POLL_H
@@ -60,6 +60,7 @@ struct nic_poll {
     uint32_t index;   /* of the shard, and of its queues */
     bool needed;      /* frames come from a device or from other shards */
     bool started;     /* before, frames wait in the device */
+    bool full;        /* in this turn a frame was lost because too many are held */
     int64_t sleep_ns; /* the next one's length */
     uint32_t held_n;
     uint8_t *answer;
