@@ -40,6 +40,9 @@ static void device_json(struct json_out *j, const struct engine *engine, uint32_
     json_cstr(j, "address", mac);
     json_cstr(j, "link", stats.link_up ? "up" : "down");
     json_int(j, "queues", d->queue_n);
+    json_bool(j, "spreads", d->spreads);
+    json_bool(j, "checks_ip", d->checks_ip);
+    json_bool(j, "checks_udp", d->checks_udp);
     json_int(j, "frames", (int64_t)stats.frames);
     json_int(j, "bytes", (int64_t)stats.bytes);
     json_open(j, "dropped");

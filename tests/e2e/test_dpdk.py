@@ -155,10 +155,7 @@ for i in range(50):
     four.sendto(b"four %d" % i, ("192.0.2.10", port))
     six.sendto(b"six %d" % i, ("2001:db8::10", port))
     time.sleep(0.002)
-raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-for offset in (0x2000, 0x2002, 4):
-    raw.sendto(struct.pack(">BBHHHBBH4s4s", 0x45, 0, 0, 9, offset, 64, 17, 0, socket.inet_aton("192.0.2.1"),
-                           socket.inet_aton("192.0.2.10")) + b"x" * 16, ("192.0.2.10", 0))
+four.sendto(b"x" * 4000, ("192.0.2.10", port))  # the link takes it whole, the port's ring cuts it
 four.sendto(b"x", ("192.0.2.10", port + 1))
 for i in range(200):
     one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -226,7 +223,7 @@ def test_a_link(spate, link):
     assert {(e["message"].split()[0], e["host"]["ip"]) for e in got} == {
         ("four", "192.0.2.1"), ("many", "192.0.2.1"), ("six", "2001:db8::1"), ("by", "127.0.0.1")}
     counts = taken(s)
-    assert counts["datagrams"] == 300 and counts["fragment"] == 3 and counts["no_input"] == 1, counts
+    assert counts["datagrams"] == 300 and counts["short"] == 1 and counts["no_input"] == 1, counts
     assert counts["arp_requests"] >= 1 and counts["neighbour_solicitations"] >= 1 and counts["echo_requests"] == 1, counts
 
 

@@ -91,6 +91,10 @@ static const struct bad bad[] = {
     {"pipeline.wokers: 2\n", "did you mean 'pipeline.workers'?"},
     {"pipeline.workers: 0\n", "at least 1"},
     {"pipeline.workers: x\n", "logstash.yml:1:19: error"},
+#ifndef SPATE_DPDK
+    {"dpdk.mtu: 1500\n", "the setting \"dpdk.mtu\" is for poll-mode ports"},
+    {"dpdk: { idle_sleep: 1ms }\n", "-DSPATE_DPDK=ON"},
+#endif
     {"queue.type: disk\n", "one of the choices: memory, persisted"},
     {"queue.drain: maybe\n", "true or false"},
     {"config.reload.interval: soon\n", "3s, 500ms"},
