@@ -189,7 +189,7 @@ const struct process_setting process_setting_table[] = {
      "More arguments for DPDK's environment, separated by spaces, e.g. `-m 1024`."},
     {"dpdk.mtu", PROCESS_INT, "1500", 0, NULL, 576, 9600,
      "Largest IP packet that ports receive; longer ones are dropped by them."},
-    {"dpdk.descriptors", PROCESS_INT, "2048", 0, NULL, 64, 32768,
+    {"dpdk.descriptors", PROCESS_INT, "2048", 0, NULL, 64, 16384,
      "Frames that a queue of a port holds while its shard is busy."},
     {"dpdk.idle_sleep", PROCESS_TIME, "500micros", 0, NULL, 0, 100 * 1000 * 1000,
      "Longest time between two looks at a silent port. 0: the shards look without pause and keep "
