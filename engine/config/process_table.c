@@ -183,7 +183,8 @@ const struct process_setting process_setting_table[] = {
     {"spate.cpu_affinity", PROCESS_LIST, NULL, OPT, NULL, 0, 0,
      "CPUs to pin the shards to, e.g. [0, 1, 4-7]; auto leaves one of four to the outputs."},
     {"dpdk.devices", PROCESS_LIST, NULL, OPT, NULL, 0, 0,
-     "Poll-mode ports and their addresses, each `DEVICE ADDRESS ...`; see [DPDK](#dpdk). This and "
+     "Poll-mode ports and their addresses, each `DEVICE ADDRESS ...` (docs/configuration.md). This "
+     "and "
      "the other dpdk.* settings need a build with -DSPATE_DPDK=ON."},
     {"dpdk.eal_args", PROCESS_STRING, NULL, OPT, NULL, 0, 0,
      "More arguments for DPDK's environment, separated by spaces, e.g. `-m 1024`."},
