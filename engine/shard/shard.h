@@ -67,10 +67,10 @@ struct shard {
     uint32_t datagram_flow; /* received since the last sleep: many mean that a longer one pays */
     uint64_t pieces_seen;   /* of streams, when they were counted last, which was then */
     int64_t pieces_seen_ns;
-    bool in_pieces;       /* many connections, a line each: then, too, a longer sleep pays */
-    bool stop;            /* set by message: leave shard_run */
-    struct nic_poll *nic; /* its share of dpdk.devices, or NULL */
+    bool in_pieces; /* many connections, a line each: then, too, a longer sleep pays */
+    bool stop;      /* set by message: leave shard_run */
     struct shard_counters counters;
+    struct nic_poll *nic; /* its share of dpdk.devices, or NULL */
 };
 
 /* Memory for batches of all pipelines on this shard; 0: no limit. */
