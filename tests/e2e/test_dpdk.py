@@ -4,6 +4,7 @@ Neither needs hardware or huge pages. They run the build with DPDK (tools/dev bu
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -142,13 +143,20 @@ def test_build_without_dpdk():
 
 # ---- a link ----
 
-SENDER = """
-import ctypes, fcntl, socket, struct, sys, time
-name, port = sys.argv[1].encode(), int(sys.argv[2])
-# Without this the kernel leaves checksums to a device, and this link has none that would fill them in.
+# Otherwise the kernel leaves checksums to a device, and a link has none that would fill them in.
+CHECKSUMS = """
+import ctypes, fcntl, socket, struct, sys
 off = ctypes.create_string_buffer(struct.pack("II", 0x17, 0))  # ETHTOOL_STXCSUM, by SIOCETHTOOL
 fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8946,
-            struct.pack("16sQ", name, ctypes.addressof(off)) + bytes(16))
+            struct.pack("16sQ", sys.argv[1].encode(), ctypes.addressof(off)) + bytes(16))
+"""
+SEND = """
+import socket, sys
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(sys.argv[2].encode(), ("192.0.2.10", int(sys.argv[1])))
+"""
+SENDER = """
+import socket, struct, sys, time
+port = int(sys.argv[1])
 four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 for i in range(50):
@@ -178,7 +186,7 @@ def run(*command):
 
 @pytest.fixture
 def link():
-    """(name of our end, command prefix for the namespace of the other end, its name)."""
+    """(name of our end, command prefix for the namespace of the other end)."""
     if os.geteuid() != 0:
         pytest.skip("a link between namespaces needs root")
     if shutil.which("ip") is None:
@@ -196,25 +204,29 @@ def link():
         for command in (["ip", "link", "set", ours, "addrgenmode", "none"], ["ip", "link", "set", ours, "up"],
                         inside + ["ip", "link", "set", "lo", "up"], inside + ["ip", "link", "set", theirs, "up"],
                         inside + ["ip", "address", "add", "192.0.2.1/24", "dev", theirs],
-                        inside + ["ip", "address", "add", "2001:db8::1/64", "dev", theirs, "nodad"]):
+                        inside + ["ip", "address", "add", "2001:db8::1/64", "dev", theirs, "nodad"],
+                        inside + [sys.executable, "-c", CHECKSUMS, theirs]):
             done = run(*command)
             assert done.returncode == 0, (command, done.stdout)
-        yield ours, inside, theirs
+        yield ours, inside
     finally:
         run("ip", "link", "del", ours)
         run("ip", "netns", "del", space)
 
 
 @needs_dpdk
-def test_a_link(spate, link):
+@pytest.mark.parametrize("workers", (2, 1))
+def test_a_link(spate, link, workers):
     """Ordinary sockets at the other end: their kernel finds us by ARP and neighbour discovery, and both kinds
-    of datagrams arrive beside those of a kernel socket on the same port, over two queues."""
-    ours, inside, theirs = link
+    of datagrams arrive beside those of a kernel socket on the same port, over two queues. With a pipeline on
+    one of the two shards the other passes on what it gets."""
+    ours, inside = link
     text = "net_af_packet0,iface=%s,qpairs=2 192.0.2.10 2001:db8::10" % ours
-    s = spate('input { udp { host => "::" port => @P1@ } }' + OUT, ports=1, udp=["P1"], args=["-w", "2"],
-              binary=harness.dpdk_bin(), settings={"dpdk.devices": json.dumps([text]), "dpdk.eal_args": EAL})
+    s = spate('input { udp { host => "::" port => @P1@ } }' + OUT, ports=1, udp=["P1"],
+              args=["-w", workers, "-S", "spate.shards=2"], binary=harness.dpdk_bin(),
+              settings={"dpdk.devices": json.dumps([text]), "dpdk.eal_args": EAL})
     assert device(s)["queues"] == 2 and device(s)["link"] == "up"
-    sent = run(*inside, sys.executable, "-c", SENDER, theirs, str(s.port()))
+    sent = run(*inside, sys.executable, "-c", SENDER, str(s.port()))
     assert sent.stdout == "sent\n", sent.stdout
     harness.send_udp(s.port(), b"by the kernel")
     got = events(s, 301)
@@ -224,13 +236,41 @@ def test_a_link(spate, link):
         ("four", "192.0.2.1"), ("many", "192.0.2.1"), ("six", "2001:db8::1"), ("by", "127.0.0.1")}
     counts = taken(s)
     assert counts["datagrams"] == 300 and counts["short"] == 1 and counts["no_input"] == 1, counts
+    assert ("passed_on" in counts) == (workers == 1)
     assert counts["arp_requests"] >= 1 and counts["neighbour_solicitations"] >= 1 and counts["echo_requests"] == 1, counts
+
+
+@needs_dpdk
+def test_reload(spate, link):
+    """An input that changes its port leaves the old one; one that stays goes on with the new configuration."""
+    ours, inside = link
+    text = ('input { udp { host => "192.0.2.10" port => %d } udp { host => "192.0.2.10" port => 600 } }'
+            'filter { mutate { add_field => { "turn" => "%d" } } }')
+    s = spate(text % (514, 1) + OUT, binary=harness.dpdk_bin(), args=["-w", "2"],
+              settings={"dpdk.devices": json.dumps(["net_af_packet0,iface=%s 192.0.2.10" % ours]), "dpdk.eal_args": EAL})
+
+    def send(port, message):
+        assert run(*inside, sys.executable, "-c", SEND, str(port), message).returncode == 0
+
+    send(514, "a")
+    send(600, "b")
+    events(s, 2)
+    with open(s.path("pipeline.conf"), "w") as out:
+        out.write(s.fill(text % (515, 2) + OUT))
+    os.kill(s.process.pid, signal.SIGHUP)
+    harness.wait_for(lambda: s.api("/_node/stats/pipelines/main")["pipelines"]["main"]["reloads"]["successes"] == 1,
+                     20, "the reload")
+    send(514, "to nobody")
+    send(515, "c")
+    send(600, "d")
+    assert sorted((e["message"], e["turn"]) for e in events(s, 4)) == [("a", "1"), ("b", "1"), ("c", "2"), ("d", "2")]
+    assert taken(s)["no_input"] == 1
 
 
 @needs_dpdk
 def test_rest(spate, link):
     """A silent port costs little: the shards sleep between two looks."""
-    ours, _, _ = link
+    ours, _ = link
     s = spate('input { udp { host => "192.0.2.10" port => 514 } }' + OUT, binary=harness.dpdk_bin(), args=["-w", "1"],
               settings={"dpdk.devices": json.dumps(["net_af_packet0,iface=%s 192.0.2.10" % ours]), "dpdk.eal_args": EAL})
 
