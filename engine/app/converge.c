@@ -267,7 +267,8 @@ static void check_links(const struct engine *engine)
     struct links_report report;
     for (uint32_t i = 0; i < engine->pipeline_n; i++) plans[i] = engine->pipeline[i]->plan;
     links_check(plans, engine->pipeline_n, &report);
-    if (report.warnings > 0) log_warn("agent", "%.*s", SLICE_FMT(slice_trim(buf_slice(&report.text))));
+    if (report.warnings > 0)
+        log_warn("agent", "%.*s", SLICE_FMT(slice_trim(buf_slice(&report.text))));
     links_report_fini(&report);
 }
 
