@@ -89,7 +89,7 @@ struct api_node_sum {
 };
 struct api_node_sum api_node_sum(const struct pipeline *p, uint32_t node);
 struct api_input_sum {
-    uint64_t events, bytes;
+    uint64_t events, bytes, decode_failures, decode_drops;
 };
 struct api_input_sum api_input_sum(const struct pipeline *p, uint32_t i);
 

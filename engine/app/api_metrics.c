@@ -151,14 +151,23 @@ static const struct pipeline_metric pipeline_metrics[] = {
     {"spate_reload_failures_total", "counter", "Failed reloads.", read_reloads_failed},
 };
 
+static void dropped_for(struct buf *out, const struct pipeline *p, const char *reason, uint64_t n)
+{
+    buf_add_cstr(out, "spate_events_dropped_total{pipeline=");
+    label(out, slice_from_cstr(p->plan->pipeline_id));
+    buf_printf(out, ",reason=\"%s\"} %llu\n", reason, (unsigned long long)n);
+}
+
 static void dropped(const struct engine *engine, struct buf *out)
 {
-    family(out, "spate_events_dropped_total", "counter", "Events that the configuration dropped.");
+    family(out, "spate_events_dropped_total", "counter",
+           "Events that the configuration dropped, and messages that no codec could decode.");
     for (uint32_t i = 0; i < engine->pipeline_n; i++) {
-        struct event_totals t = pipeline_totals(engine->pipeline[i]);
-        buf_add_cstr(out, "spate_events_dropped_total{pipeline=");
-        label(out, slice_from_cstr(engine->pipeline[i]->plan->pipeline_id));
-        buf_printf(out, ",reason=\"filter\"} %llu\n", (unsigned long long)t.dropped);
+        const struct pipeline *p = engine->pipeline[i];
+        uint64_t decode = 0;
+        for (uint32_t k = 0; k < p->plan->input_n; k++) decode += api_input_sum(p, k).decode_drops;
+        dropped_for(out, p, "filter", pipeline_totals(p).dropped);
+        dropped_for(out, p, "decode", decode);
     }
 }
 
@@ -259,6 +268,16 @@ static void plugin_seconds(struct buf *out, const struct plugin_ref *ref, uint32
     buf_printf(out, "} %.9g\n", api_node_sum(ref->p, node).millis / 1e3);
 }
 
+static void plugin_decode_failures(struct buf *out, const struct plugin_ref *ref, uint32_t i)
+{
+    if (ref->kind[0] != 'i') return;
+    struct api_input_sum sum = api_input_sum(ref->p, i);
+    plugin_labels(out, "spate_plugin_decode_failures_total", ref);
+    buf_printf(out, ",result=\"tagged\"} %llu\n", (unsigned long long)sum.decode_failures);
+    plugin_labels(out, "spate_plugin_decode_failures_total", ref);
+    buf_printf(out, ",result=\"dropped\"} %llu\n", (unsigned long long)sum.decode_drops);
+}
+
 static void plugin_stats(struct buf *out, const struct plugin_ref *ref, uint32_t i)
 {
     struct buf pairs = {0};
@@ -357,6 +376,9 @@ void api_metrics(struct api_call *c)
     each(engine, out, plugin_in);
     family(out, "spate_plugin_seconds_total", "counter", "Time in a filter or output.");
     each(engine, out, plugin_seconds);
+    family(out, "spate_plugin_decode_failures_total", "counter",
+           "Messages that an input's codec could not decode.");
+    each(engine, out, plugin_decode_failures);
     family(out, "spate_plugin_stat", "untyped", "A plugin's own numbers, as in /_node/stats.");
     each(engine, out, plugin_stats);
 }

@@ -27,6 +27,8 @@ struct api_input_sum api_input_sum(const struct pipeline *p, uint32_t i)
     for (uint32_t k = 0; k < p->engine->shard_n; k++) {
         sum.events += counter_read(&p->in[i].input.counters[k].events);
         sum.bytes += counter_read(&p->in[i].input.counters[k].bytes);
+        sum.decode_failures += counter_read(&p->in[i].input.counters[k].decode_failures);
+        sum.decode_drops += counter_read(&p->in[i].input.counters[k].decode_drops);
     }
     return sum;
 }
@@ -157,6 +159,8 @@ static void codecs_json(struct json_out *j, const struct pipeline *p)
         json_open(j, "decode");
         json_int(j, "writes_in", (int64_t)in.events);
         json_int(j, "out", (int64_t)in.events);
+        json_int(j, "failures", (int64_t)in.decode_failures);
+        json_int(j, "dropped", (int64_t)in.decode_drops);
         json_int(j, "duration_in_millis", 0);
         json_close(j);
         json_open(j, "encode");

@@ -187,10 +187,9 @@ static void input_start_on(struct pipeline *p, uint32_t at, void *arg)
     void *state = aligned_alloc(CACHE_LINE, size);
     ASSERT(state != NULL);
     memset(state, 0, size);
-    w->starting_events = &in->counters[w->shard->index].events;
-    w->starting_bytes = &in->counters[w->shard->index].bytes;
+    w->starting = &in->counters[w->shard->index];
     t->ok = in->ops->start(state, in->shared, in->cfg, w, in) == ERR_OK;
-    w->starting_events = w->starting_bytes = NULL;
+    w->starting = NULL;
     if (t->ok)
         p->on[at].input_state[t->i] = state;
     else

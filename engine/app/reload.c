@@ -115,10 +115,9 @@ static void move_on(struct pipeline *from, uint32_t at, void *arg)
     struct input *in = &m->to->in[m->to_i].input;
     if (state == NULL) return;
     worker_flush(from->on[at].worker);
-    w->starting_events = &in->counters[w->shard->index].events;
-    w->starting_bytes = &in->counters[w->shard->index].bytes;
+    w->starting = &in->counters[w->shard->index];
     in->ops->moved(state, in->cfg, w, in);
-    w->starting_events = w->starting_bytes = NULL;
+    w->starting = NULL;
     m->to->on[at].input_state[m->to_i] = state;
     from->on[at].input_state[m->from_i] = NULL;
 }

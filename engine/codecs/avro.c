@@ -46,7 +46,7 @@ struct avro_state {
 
 /* ---- decoding ----------------------------------------------------------------- */
 
-static void fail(struct avro_state *s, const struct avro_cfg *cfg, struct batch *b, slice data,
+static void fail(struct avro_state *s, const struct avro_cfg *cfg, struct decode *d, slice data,
                  const char *why)
 {
     uint64_t held;
@@ -55,7 +55,10 @@ static void fail(struct avro_state *s, const struct avro_cfg *cfg, struct batch 
                  "a message is no datum of the schema%s: %s (%llu more since the "
                  "last report)",
                  cfg->tag_on_failure ? "" : " and is dropped", why, (unsigned long long)held);
-    if (cfg->tag_on_failure) codec_failure(b, data, SLICE("_avroparsefailure"));
+    if (cfg->tag_on_failure)
+        codec_failure(d, data, SLICE("_avroparsefailure"));
+    else
+        decode_dropped(d);
 }
 
 static uint32_t decode(void *state, const void *cfg_, slice in, struct decode *d)
@@ -69,7 +72,7 @@ static uint32_t decode(void *state, const void *cfg_, slice in, struct decode *d
     struct value val;
     int64_t status = avro_read(&cfg->schema, datum, &b->arena, &val);
     if (status < 0 || val.type != VALUE_MAP) {
-        fail(state, cfg, b, data, status < 0 ? avro_status_text(status) : "it is no record");
+        fail(state, cfg, d, data, status < 0 ? avro_status_text(status) : "it is no record");
         return in.n;
     }
     struct event *ev = codec_event(b, cfg->target_name.p == NULL ? NULL : &cfg->target, *val.u.map);

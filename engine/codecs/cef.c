@@ -195,7 +195,7 @@ static void message_decode(void *state_, const void *cfg_, slice message, struct
                   "failed to decode a CEF message: it is in the message field of its "
                   "event (%llu more since the last report)",
                   (unsigned long long)held);
-    codec_fail(r.batch, r.ev, text, SLICE("_cefparsefailure"));
+    codec_fail(d, r.ev, text, SLICE("_cefparsefailure"));
 }
 
 static uint32_t cef_decode(void *state, const void *cfg_, slice in, struct decode *d)

@@ -392,7 +392,9 @@ static uint32_t decode(void *state, const void *cfg, slice in, struct decode *d)
                        .batch = d->batch,
                        .rest = decode_keep(d, in),
                        .time_ns = d->batch->now_ns};
-    while (p.rest.n > 0 && part_read(&p)) continue;
+    bool good = true;
+    while (p.rest.n > 0 && good) good = part_read(&p);
+    if (!good) decode_dropped(d); /* the rest of the packet, or all of it */
     return in.n;
 }
 

@@ -97,8 +97,9 @@ static slice first_line(slice text)
 
 /* One row from the front of `text`; returns the bytes used. */
 static uint32_t row_decode(struct csv_codec_state *s, const struct csv_codec_cfg *cfg, slice text,
-                           struct batch *b)
+                           struct decode *d)
 {
+    struct batch *b = d->batch;
     enum csv_status status = csv_row_read(&cfg->format, text, &b->arena, &s->row);
     if (status == CSV_BLANK) return text.n;
     if (status != CSV_ROW) {
@@ -107,7 +108,7 @@ static uint32_t row_decode(struct csv_codec_state *s, const struct csv_codec_cfg
         if (log_gate_open(&s->gate, &held))
             log_error("codecs.csv", "CSV parse failure: %s (%llu more since the last report)",
                       csv_status_text(status), (unsigned long long)held);
-        codec_failure(b, line, SLICE("_csvparsefailure"));
+        codec_failure(d, line, SLICE("_csvparsefailure"));
         return line.n < text.n ? line.n + 1 : line.n;
     }
     slice line = slice_part(text, 0, s->row.used);
@@ -124,7 +125,7 @@ static void text_decode(void *state, const void *cfg_, slice text, struct decode
     struct csv_codec_state *s = state;
     const struct csv_codec_cfg *cfg = cfg_;
     text = text_event_decode(&s->text, &cfg->text, text, false, &d->batch->arena);
-    while (text.n > 0) text = slice_from(text, row_decode(s, cfg, text, d->batch));
+    while (text.n > 0) text = slice_from(text, row_decode(s, cfg, text, d));
 }
 
 static uint32_t csv_decode(void *state, const void *cfg, slice in, struct decode *d)

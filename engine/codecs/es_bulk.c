@@ -25,9 +25,10 @@ struct es_bulk_state {
     struct log_gate gate;
 };
 
-static void complain(struct es_bulk_state *s, const char *why)
+static void complain(struct es_bulk_state *s, const struct decode *d, const char *why)
 {
     uint64_t held;
+    decode_dropped(d);
     if (log_gate_open(&s->gate, &held))
         log_error("codecs.es_bulk", "a line is left out: %s (%llu more since the last report)", why,
                   (unsigned long long)held);
@@ -60,14 +61,14 @@ static void event_make(const struct es_bulk_cfg *cfg, struct batch *b, struct ma
     (void)e; /* A document may have a scalar there; then it keeps it. */
 }
 
-static bool line_read(struct es_bulk_state *s, slice line, struct arena *arena, struct value *out)
+static bool line_read(struct es_bulk_state *s, slice line, struct decode *d, struct value *out)
 {
-    int64_t used = json_decode_copy(&s->reader, line, JSON_FIRST, arena, out);
+    int64_t used = json_decode_copy(&s->reader, line, JSON_FIRST, &d->batch->arena, out);
     if (used == JSON_BLANK) return false;
     if (used < 0)
-        complain(s, json_status_text((int)used));
+        complain(s, d, json_status_text((int)used));
     else if (out->type != VALUE_MAP)
-        complain(s, "it is no object");
+        complain(s, d, "it is no object");
     return used >= 0 && out->type == VALUE_MAP;
 }
 
@@ -77,17 +78,17 @@ static void line_decode(void *state, const void *cfg_, slice line, struct decode
     const struct es_bulk_cfg *cfg = cfg_;
     struct batch *b = d->batch;
     struct value val, action_val;
-    if (!line_read(s, line, &b->arena, &val)) return;
+    if (!line_read(s, line, d, &val)) return;
     if (s->waits) {
         s->waits = false;
-        if (!line_read(s, buf_slice(&s->action), &b->arena, &action_val)) return;
+        if (!line_read(s, buf_slice(&s->action), d, &action_val)) return;
         struct map *action = action_read(&action_val, &b->arena);
         if (action != NULL) event_make(cfg, b, *val.u.map, action);
         return;
     }
     struct map *action = action_read(&val, &b->arena);
     if (action == NULL) {
-        complain(s, "it is no action");
+        complain(s, d, "it is no action");
         return;
     }
     slice name = slice_make(val.u.map->at[0].key, val.u.map->at[0].key_n);

@@ -118,15 +118,16 @@ static bool message_events(struct fluent_run *r)
     return true;
 }
 
-static void fail(struct fluent_state *s, struct batch *b, slice message)
+static void fail(struct fluent_state *s, struct decode *d, slice message)
 {
+    struct batch *b = d->batch;
     uint64_t held;
     if (log_gate_open(&s->gate, &held))
         log_error("codecs.fluent",
                   "Fluent parse error: the message is in the message field of its event "
                   "(%llu more since the last report)",
                   (unsigned long long)held);
-    struct event *ev = codec_failure(b, message, SLICE("_fluentparsefailure"));
+    struct event *ev = codec_failure(d, message, SLICE("_fluentparsefailure"));
     struct value val;
     if (ev == NULL || msgpack_decode(message, &b->arena, &val) < 0) return;
     map_put(&ev->data, &b->arena, key_borrow(SLICE("message")), val);
@@ -141,7 +142,7 @@ static uint32_t decode(void *state, const void *cfg, slice in, struct decode *d)
         if (used == MSGPACK_CUT) return d->end ? in.n : at;
         slice message = decode_keep(d, used < 0 ? rest : slice_part(rest, 0, (uint32_t)used));
         struct fluent_run r = {.cfg = cfg, .batch = d->batch, .rest = message};
-        if (used < 0 || !message_events(&r)) fail(state, d->batch, message);
+        if (used < 0 || !message_events(&r)) fail(state, d, message);
         at += message.n;
     }
     return at;

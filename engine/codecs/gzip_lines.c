@@ -26,9 +26,11 @@ struct gzip_lines_state {
     struct log_gate gate;
 };
 
-static void fail(struct gzip_lines_state *s, const char *why)
+/* The rest of the stream is lost. */
+static void fail(struct gzip_lines_state *s, const struct decode *d, const char *why)
 {
     uint64_t held;
+    decode_dropped(d);
     s->broken = true;
     s->lines.n = s->at = 0;
     if (log_gate_open(&s->gate, &held))
@@ -37,7 +39,7 @@ static void fail(struct gzip_lines_state *s, const char *why)
 }
 
 /* Decompresses one piece behind the lines that wait. */
-static void feed(struct gzip_lines_state *s, slice piece)
+static void feed(struct gzip_lines_state *s, const struct decode *d, slice piece)
 {
     if (s->at > 0) memmove(s->lines.data, s->lines.data + s->at, s->lines.n - s->at);
     s->lines.n -= s->at;
@@ -50,7 +52,7 @@ static void feed(struct gzip_lines_state *s, slice piece)
         if (step < 0) {
             /* What came out before the error is good. */
             size_t good = s->lines.n;
-            fail(s, gzip_stream_reason(s->gzip));
+            fail(s, d, gzip_stream_reason(s->gzip));
             s->lines.n = good;
             return;
         }
@@ -64,7 +66,7 @@ static bool line_add(struct gzip_lines_state *s, const struct gzip_lines_cfg *cf
     slice rest = slice_make(s->lines.data + s->at, s->lines.n - s->at);
     int64_t end = slice_find_byte(rest, '\n');
     if (end < 0 && (!last || rest.n == 0)) {
-        if (rest.n > LINE_BYTES_MAX) fail(s, "a line is too long");
+        if (rest.n > LINE_BYTES_MAX) fail(s, d, "a line is too long");
         return false;
     }
     struct arena *arena = &d->batch->arena;
@@ -86,12 +88,12 @@ static uint32_t decode(void *state, const void *cfg, slice in, struct decode *d)
         if (d->batch->n >= d->events_max) return at;
         uint32_t left = in.n - at;
         uint32_t n = left == 1 ? 1 : left - 1 < PIECE_BYTES ? left - 1 : PIECE_BYTES;
-        if (!s->broken) feed(s, slice_part(in, at, n));
+        if (!s->broken) feed(s, d, slice_part(in, at, n));
         at += n;
     }
     if (!d->end) return at;
     while (line_add(s, cfg, d, true)) continue;
-    if (!s->broken && in.n > 0 && !gzip_stream_at_end(s->gzip)) fail(s, "it ends too early");
+    if (!s->broken && in.n > 0 && !gzip_stream_at_end(s->gzip)) fail(s, d, "it ends too early");
     gzip_stream_reset(s->gzip);
     s->lines.n = s->at = 0;
     s->broken = false;

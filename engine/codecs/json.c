@@ -49,7 +49,7 @@ static void stop(void *state, const void *cfg)
 static uint32_t decode(void *state, const void *cfg, slice in, struct decode *d)
 {
     json_codec_text(&((struct json_state *)state)->json, &((const struct json_cfg *)cfg)->json,
-                    decode_keep(d, in), d->batch);
+                    decode_keep(d, in), d);
     return in.n;
 }
 

@@ -84,7 +84,7 @@ static uint32_t decode(void *state_, const void *cfg_, slice in, struct decode *
         int64_t end = slice_find(rest, cfg->delimiter);
         if (end < 0 && !d->end) break;
         slice text = slice_part(rest, 0, end < 0 ? rest.n : (uint32_t)end);
-        json_codec_text(&state->json, &cfg->json, arena_copy(&d->batch->arena, text), d->batch);
+        json_codec_text(&state->json, &cfg->json, arena_copy(&d->batch->arena, text), d);
         at += text.n + (end < 0 ? 0 : cfg->delimiter.n);
     }
     return at;

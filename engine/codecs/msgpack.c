@@ -21,14 +21,14 @@ struct msgpack_state {
     struct log_gate gate;
 };
 
-static void fail(struct msgpack_state *s, struct batch *b, slice text, int64_t status)
+static void fail(struct msgpack_state *s, struct decode *d, slice text, int64_t status)
 {
     uint64_t held;
     if (log_gate_open(&s->gate, &held))
         log_warn("codecs.msgpack",
                  "a message is no map of MessagePack: %s (%llu more since the last report)",
                  msgpack_status_text(status), (unsigned long long)held);
-    codec_failure(b, text, SLICE("_msgpackparsefailure"));
+    codec_failure(d, text, SLICE("_msgpackparsefailure"));
 }
 
 /* The format is the message of events without one. */
@@ -62,7 +62,7 @@ static uint32_t decode(void *state, const void *cfg_, slice in, struct decode *d
         int64_t status = msgpack_decode(frame, &b->arena, &val);
         at += frame.n;
         if (status < 0 || val.type != VALUE_MAP) {
-            fail(state, b, frame, status);
+            fail(state, d, frame, status);
             continue;
         }
         struct event *ev =

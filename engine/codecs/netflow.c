@@ -57,6 +57,7 @@ struct flow_run {
     struct netflow_state *state;
     const struct netflow_cfg *cfg;
     struct batch *batch;
+    const struct decode *decode;
     struct netflow_packet packet;
     uint16_t set_id;
 };
@@ -249,6 +250,7 @@ static void set_decode(struct flow_run *r, const struct netflow_set *set)
         t = NULL;
     }
     if (t == NULL) {
+        decode_dropped(r->decode);
         complain(r->state, "no template has been received yet for flowset", set->id);
         return;
     }
@@ -260,12 +262,14 @@ static void set_decode(struct flow_run *r, const struct netflow_set *set)
 static uint32_t decode(void *state, const void *cfg_, slice in, struct decode *d)
 {
     const struct netflow_cfg *cfg = cfg_;
-    struct flow_run r = {.state = state, .cfg = cfg, .batch = d->batch};
+    struct flow_run r = {.state = state, .cfg = cfg, .batch = d->batch, .decode = d};
     bool good = netflow_packet_read(in, &r.packet);
     uint16_t version = r.packet.version;
     if (version >= VERSIONS_MAX || !cfg->wanted[version]) {
+        decode_dropped(d);
         complain(state, "ignoring NetFlow version", version);
     } else if (!good) {
+        decode_dropped(d);
         complain(state, "invalid packet of NetFlow version", version);
     } else if (version == 5) {
         slice body = r.packet.body;

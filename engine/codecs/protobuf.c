@@ -38,14 +38,14 @@ struct protobuf_state {
 
 /* ---- messages ----------------------------------------------------------------- */
 
-static void fail(struct protobuf_state *s, struct batch *b, slice data, const char *why)
+static void fail(struct protobuf_state *s, struct decode *d, slice data, const char *why)
 {
     uint64_t held;
     if (log_gate_open(&s->read_gate, &held))
         log_warn("codecs.protobuf",
                  "couldn't decode protobuf: %s (%llu more since the last report)", why,
                  (unsigned long long)held);
-    codec_failure(b, data, SLICE("_protobufdecodefailure"));
+    codec_failure(d, data, SLICE("_protobufdecodefailure"));
 }
 
 static uint32_t decode(void *state, const void *cfg_, slice in, struct decode *d)
@@ -59,7 +59,7 @@ static uint32_t decode(void *state, const void *cfg_, slice in, struct decode *d
                                         .oneof_info = cfg->oneof_info};
     enum protobuf_status status = protobuf_read(cfg->message, data, opt, &b->arena, &val, &info);
     if (status != PROTOBUF_OK || val.type != VALUE_MAP) {
-        fail(state, b, data, status != PROTOBUF_OK ? protobuf_status_text(status) : "it is no map");
+        fail(state, d, data, status != PROTOBUF_OK ? protobuf_status_text(status) : "it is no map");
         return in.n;
     }
     struct event *ev = codec_event(b, NULL, *val.u.map);

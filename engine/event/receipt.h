@@ -29,13 +29,20 @@ struct receipt {
     struct ack_window *window;
 };
 
+/* One input's numbers on one shard, which is the only one to write them. */
+struct input_counters {
+    _Alignas(64) struct counter events, bytes;
+    struct counter decode_failures; /* messages that became events with a failure's tag */
+    struct counter decode_drops;    /* messages that were dropped */
+};
+
 /* What a source may still take in. */
 struct intake {
-    int64_t credit_bytes;           /* <= 0: stop receiving */
-    int64_t window_bytes;           /* credit when nothing is outstanding */
-    uint32_t waiting;               /* streams that hold bytes they could not hand on yet */
-    struct counter *events, *bytes; /* of the input on this shard; may be NULL */
-    bool stopped;                   /* set by the source when it stopped for lack of credit */
+    int64_t credit_bytes;            /* <= 0: stop receiving */
+    int64_t window_bytes;            /* credit when nothing is outstanding */
+    uint32_t waiting;                /* streams that hold bytes they could not hand on yet */
+    struct input_counters *counters; /* of the input on this shard; may be NULL */
+    bool stopped;                    /* set by the source when it stopped for lack of credit */
     bool window_full; /* one of its windows was: nothing to resume before a receipt settles */
     bool fed; /* by other workers of the shard, whose batches may be waiting for it: those do not
                  count when there is little memory */
@@ -93,9 +100,9 @@ static inline bool intake_ready(const struct intake *s)
  * need not call it. */
 static inline void intake_took(struct intake *s, uint32_t bytes, uint32_t events)
 {
-    if (s->events == NULL) return;
-    counter_add(s->events, events);
-    counter_add(s->bytes, bytes);
+    if (s->counters == NULL) return;
+    counter_add(&s->counters->events, events);
+    counter_add(&s->counters->bytes, bytes);
 }
 
 static inline void receipt_hold(struct receipt *r)

@@ -349,6 +349,7 @@ static void take_event(struct beats_conn *c, const struct lumberjack_frame *fram
         payload = arena_copy(&b->arena, payload);
     else
         batch_pin(b, blob);
+    s->event.counters = s->server.intake.counters;
     if (frame->type == LUMBERJACK_JSON)
         beats_event_json(&s->event, &s->cfg->event, b, payload);
     else

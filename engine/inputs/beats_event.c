@@ -152,7 +152,11 @@ static void add_decoded(struct beats_event_state *s, const struct beats_event_cf
     value_resolve(&m->val, &b->arena);
     slice text = arena_copy(&b->arena, value_to_slice(&m->val, &b->arena, &b->scratch));
     struct blob outlives = {.pins = 1};
-    struct decode in = {.batch = b, .events_max = BATCH_EVENTS_MAX, .blob = &outlives, .end = true};
+    struct decode in = {.batch = b,
+                        .events_max = BATCH_EVENTS_MAX,
+                        .blob = &outlives,
+                        .end = true,
+                        .counters = s->counters};
     while (text.n > 0) {
         uint32_t used = codec->ops->decode(s->codec_state, codec->cfg, text, &in);
         if (used == 0) break;

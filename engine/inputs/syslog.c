@@ -226,7 +226,11 @@ static void emit(struct syslog_state *s, struct batch *b, slice raw, bool good, 
     }
     uint32_t from = b->n;
     struct blob outlives = {.pins = 1};
-    struct decode in = {.batch = b, .events_max = BATCH_EVENTS_MAX, .blob = &outlives, .end = true};
+    struct decode in = {.batch = b,
+                        .events_max = BATCH_EVENTS_MAX,
+                        .blob = &outlives,
+                        .end = true,
+                        .counters = s->server.intake.counters};
     slice rest = raw;
     while (rest.n > 0) {
         uint32_t used = cfg->codec.ops->decode(s->codec_state, cfg->codec.cfg, rest, &in);

@@ -163,8 +163,11 @@ static void take(struct datagrams *d, slice payload, struct sender *from, bool t
         struct batch *b = worker_batch(w);
         uint32_t from_event = b->n;
         struct blob outlives = {.pins = 1}; /* the bytes are the batch's own: no more copies */
-        struct decode in = {
-            .batch = b, .events_max = w->events_max, .blob = &outlives, .end = true};
+        struct decode in = {.batch = b,
+                            .events_max = w->events_max,
+                            .blob = &outlives,
+                            .end = true,
+                            .counters = d->intake.counters};
         uint32_t used =
             codec->ops->decode(s->codec_state, codec->cfg, arena_copy(&b->arena, payload), &in);
         bool full = b->n >= w->events_max;
@@ -176,7 +179,8 @@ static void take(struct datagrams *d, slice payload, struct sender *from, bool t
     worker_flush_full(w);
     struct batch *b = worker_batch(w);
     uint32_t from_event = b->n;
-    struct decode in = {.batch = b, .events_max = w->events_max, .end = true};
+    struct decode in = {
+        .batch = b, .events_max = w->events_max, .end = true, .counters = d->intake.counters};
     codec->ops->flush(s->codec_state, codec->cfg, &in);
     if (b->n > from_event) finish(s, b, from_event, 0, from, truncated);
 }

@@ -21,8 +21,10 @@ uint32_t codec_frames(slice in, slice delimiter, struct decode *d,
     return at;
 }
 
-void codec_fail(struct batch *b, struct event *ev, slice text, slice tag)
+void codec_fail(struct decode *d, struct event *ev, slice text, slice tag)
 {
+    struct batch *b = d->batch;
+    decode_failed(d);
     ev->data = ev->meta = (struct map){0};
     ev->time = value_time(b->now_ns);
     map_put(&ev->data, &b->arena, key_borrow(SLICE("message")),
@@ -31,10 +33,10 @@ void codec_fail(struct batch *b, struct event *ev, slice text, slice tag)
     if (tag.n > 0) event_tag(b, ev, tag, true);
 }
 
-struct event *codec_failure(struct batch *b, slice text, slice tag)
+struct event *codec_failure(struct decode *d, slice text, slice tag)
 {
-    struct event *ev = batch_add(b);
-    if (ev != NULL) codec_fail(b, ev, text, tag);
+    struct event *ev = batch_add(d->batch);
+    if (ev != NULL) codec_fail(d, ev, text, tag);
     return ev;
 }
 

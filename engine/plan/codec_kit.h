@@ -16,10 +16,10 @@ uint32_t codec_frames(slice in, slice delimiter, struct decode *d,
                       void *state, const void *cfg);
 
 /* A new event with the text in `message`, where bytes that are no UTF-8 become U+FFFD, and the tag
- * unless it is empty; NULL when the batch is full. */
-struct event *codec_failure(struct batch *b, slice text, slice tag);
+ * unless it is empty; NULL when the batch is full. Counted as a failure. */
+struct event *codec_failure(struct decode *d, slice text, slice tag);
 /* The same in an event that was begun already: it loses all that it has. */
-void codec_fail(struct batch *b, struct event *ev, slice text, slice tag);
+void codec_fail(struct decode *d, struct event *ev, slice text, slice tag);
 
 /* A new event of decoded data: the data is the event, or with a target (NULL: none) is put there.
  * NULL when the batch is full. */

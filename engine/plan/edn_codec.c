@@ -34,7 +34,7 @@ void edn_codec_text(void *state, const void *cfg_, slice text, struct decode *d)
                  "EDN parse failure: the text is in the message field of its event "
                  "(%llu more since the last report)",
                  (unsigned long long)held);
-    codec_failure(d->batch, text, SLICE_NONE);
+    codec_failure(d, text, SLICE_NONE);
 }
 
 void edn_codec_encode(struct batch *b, struct event *ev, struct buf *out)

@@ -25,12 +25,14 @@ void json_codec_stop(struct json_codec_state *s)
     json_reader_fini(&s->reader);
 }
 
-static void add_failure(const struct json_codec_cfg *cfg, struct batch *b, slice text)
+static void add_failure(const struct json_codec_cfg *cfg, struct decode *d, slice text)
 {
+    struct batch *b = d->batch;
     struct text_event_cfg plain = cfg->text;
     plain.keep_original = false;
     struct event *ev = text_event_add(&plain, b, text);
     if (ev == NULL) return;
+    decode_failed(d);
     if (cfg->text.keep_original) text_event_original(&cfg->text, b, ev, text);
     event_tag(b, ev, SLICE("_jsonparsefailure"), true);
 }
@@ -50,9 +52,10 @@ static void add_object(const struct json_codec_cfg *cfg, struct batch *b, struct
     if (original.p != NULL) text_event_original(&cfg->text, b, ev, original);
 }
 
-static void add_value(const struct json_codec_cfg *cfg, struct batch *b, struct value *val,
+static void add_value(const struct json_codec_cfg *cfg, struct decode *d, struct value *val,
                       slice text)
 {
+    struct batch *b = d->batch;
     if (val->type == VALUE_MAP) {
         add_object(cfg, b, val, cfg->text.keep_original ? text : SLICE_NONE);
         return;
@@ -60,24 +63,25 @@ static void add_value(const struct json_codec_cfg *cfg, struct batch *b, struct 
     bool all_maps = val->type == VALUE_LIST;
     for (uint32_t i = 0; all_maps && i < val->n; i++) all_maps = val->u.list[i].type == VALUE_MAP;
     if (!all_maps) {
-        add_failure(cfg, b, text);
+        add_failure(cfg, d, text);
         return;
     }
     for (uint32_t i = 0; i < val->n; i++) add_object(cfg, b, &val->u.list[i], SLICE_NONE);
 }
 
 void json_codec_text(struct json_codec_state *s, const struct json_codec_cfg *cfg, slice text,
-                     struct batch *b)
+                     struct decode *d)
 {
+    struct batch *b = d->batch;
     slice decoded = text_event_decode(&s->text, &cfg->text, text, false, &b->arena);
     struct value val;
     int64_t used = decoded.p == text.p
                        ? json_decode(&s->reader, text, JSON_FIRST, &b->arena, &val)
                        : json_decode_copy(&s->reader, decoded, JSON_FIRST, &b->arena, &val);
     if (used >= 0)
-        add_value(cfg, b, &val, decoded);
+        add_value(cfg, d, &val, decoded);
     else if (used != JSON_BLANK)
-        add_failure(cfg, b, decoded);
+        add_failure(cfg, d, decoded);
 }
 
 uint32_t json_codec_lines(struct json_codec_state *s, const struct json_codec_cfg *cfg, slice in,
@@ -94,7 +98,7 @@ uint32_t json_codec_lines(struct json_codec_state *s, const struct json_codec_cf
             slice rest = slice_from(lines, at);
             int64_t end = slice_find_byte(rest, '\n');
             slice text = slice_part(rest, 0, end < 0 ? rest.n : (uint32_t)end);
-            json_codec_text(s, cfg, text, b);
+            json_codec_text(s, cfg, text, d);
             at += text.n + (end >= 0);
         }
         return at;
@@ -104,10 +108,10 @@ uint32_t json_codec_lines(struct json_codec_state *s, const struct json_codec_cf
     json_lines_begin(&s->reader, lines, JSON_FIRST, &b->arena);
     while (b->n < d->events_max && json_lines_next(&s->reader, &line)) {
         if (line.status == JSON_OK) {
-            add_value(cfg, b, &line.value, line.text);
+            add_value(cfg, d, &line.value, line.text);
         } else if (line.status != JSON_BLANK) {
             /* Bytes that are no UTF-8 are shown escaped, and that text is no JSON either. */
-            add_failure(cfg, b,
+            add_failure(cfg, d,
                         text_event_decode(&s->text, &cfg->text, line.text, false, &b->arena));
         }
         used = (uint32_t)(line.text.p + line.text.n - lines.p);

@@ -29,7 +29,7 @@ void json_codec_stop(struct json_codec_state *s);
 
 /* Decodes one text, which lives as long as the batch and has JSON_PAD bytes behind it. */
 void json_codec_text(struct json_codec_state *s, const struct json_codec_cfg *cfg, slice text,
-                     struct batch *b);
+                     struct decode *d);
 /* Decodes the whole lines of `in` (all of it at the end); returns the bytes used. */
 uint32_t json_codec_lines(struct json_codec_state *s, const struct json_codec_cfg *cfg, slice in,
                           struct decode *d);

@@ -80,7 +80,20 @@ struct decode {
                             not outlive the call, copy them */
     bool end;            /* the stream ends here: a partial last frame is all there is */
     bool idle;           /* nothing came for codec.idle_ns: what waits for a next frame is done */
+    struct input_counters *counters; /* of the input; NULL: nobody counts */
 };
+
+/* A message that cannot be decoded, and is shown in an event with a tag: counted as a failure. */
+static inline void decode_failed(const struct decode *d)
+{
+    if (d->counters != NULL) counter_add(&d->counters->decode_failures, 1);
+}
+
+/* A message, or a part of one, of which nothing is left. */
+static inline void decode_dropped(const struct decode *d)
+{
+    if (d->counters != NULL) counter_add(&d->counters->decode_drops, 1);
+}
 
 enum codec_flag {
     CODEC_STREAM_LINE = 1,       /* "plain": tcp and stdin use line instead */
@@ -180,11 +193,6 @@ struct output_ops {
 
 struct decoration;
 
-/* One input's numbers on one shard, which is the only one to write them. */
-struct input_counters {
-    _Alignas(64) struct counter events, bytes;
-};
-
 /* A configured input of a running pipeline, handed to its callbacks. */
 struct input {
     const struct input_ops *ops;
@@ -195,8 +203,8 @@ struct input {
     const char *pipeline_id;
     bool ecs;
     /* One block per shard of the process, by shard->index. Intakes that an input adds inside
-     * start() or moved() count into it by themselves; one added later gets
-     * intake->events and ->bytes from its input. */
+     * start() or moved() count into it by themselves; one added later gets intake->counters from
+     * its input. */
     struct input_counters *counters;
     /* An INPUT_ENDS input calls this once, from its shard, when there is nothing more to read
      * and all it read has been handed to the worker. */

@@ -95,7 +95,8 @@ static uint32_t decode(struct feed *feed, struct blob *blob, slice bytes, bool e
                        .events_max = w->events_max,
                        .blob = blob != NULL && bytes.n >= FEED_COPY_BYTES ? blob : NULL,
                        .end = end,
-                       .idle = feed->completing};
+                       .idle = feed->completing,
+                       .counters = feed->intake->counters};
     uint32_t used = feed->codec->ops->decode(feed->codec_state, feed->codec->cfg, bytes, &d);
     ASSERT(used <= bytes.n);
     *full = b->n >= w->events_max;
@@ -340,7 +341,10 @@ static void flush_codec(struct feed *feed)
 {
     struct batch *b = worker_batch(feed->worker);
     uint32_t from = b->n;
-    struct decode d = {.batch = b, .events_max = feed->worker->events_max, .end = true};
+    struct decode d = {.batch = b,
+                       .events_max = feed->worker->events_max,
+                       .end = true,
+                       .counters = feed->intake->counters};
     feed->codec->ops->flush(feed->codec_state, feed->codec->cfg, &d);
     if (b->n == from) return;
     finish_events(feed, b, from);

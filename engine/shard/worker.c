@@ -127,9 +127,7 @@ void worker_add_intake(struct worker *w, struct intake *intake)
     ASSERT(w->intake_n < WORKER_INTAKES_MAX);
     w->intake[w->intake_n++] = intake;
     if (intake->stopped && w->stopped_n++ == 0) w->stopped_since_ns = w->shard->now_mono_ns;
-    if (w->starting_events == NULL) return;
-    intake->events = w->starting_events;
-    intake->bytes = w->starting_bytes;
+    if (w->starting != NULL) intake->counters = w->starting;
 }
 
 void worker_forget_intakes(struct worker *w, const void *state, size_t size)

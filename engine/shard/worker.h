@@ -45,8 +45,8 @@ struct worker {
     uint32_t stopped_n;  /* intakes that are held back */
     int64_t stopped_since_ns;
     bool paused; /* a reload: nothing is taken in until the old batches are delivered */
-    struct counter *starting_events, *starting_bytes; /* of the input being started, for intakes */
-    struct lane *lanes;                               /* of the outputs, for the monitoring API */
+    struct input_counters *starting; /* of the input being started, for intakes */
+    struct lane *lanes;              /* of the outputs, for the monitoring API */
     struct timer tick;
     struct worker_counters counters;
 };

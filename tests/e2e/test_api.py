@@ -93,6 +93,45 @@ def test_prometheus(spate):
     assert len(families) == len(set(families)), "a family is declared twice"
 
 
+def test_what_codecs_cannot_decode(spate, tmp_path):
+    """Tagged and dropped messages are counted for their input, wherever it takes them in."""
+    schema = tmp_path / "schema.avsc"
+    schema.write_text('{"type":"record","name":"r","fields":[{"name":"n","type":"int"}]}')
+    classes = tmp_path / "a_pb.rb"
+    classes.write_text('add_message "A" do\n  optional :n, :int32, 1\nend\n')
+    engine = spate("""input {
+      udp { id => "udp" port => @P1@ codec => protobuf { class_name => "A" class_file => "%s" protobuf_version => 3 } }
+      udp { id => "drops" port => @P2@ codec => avro { schema_uri => "%s" encoding => binary } }
+      tcp { id => "tcp" port => @P1@ codec => json_lines }
+      syslog { id => "syslog" port => @P3@ codec => json }
+      beats { id => "beats" port => @P4@ codec => cef } }
+      output { file { path => "@DIR@/out" codec => json_lines } }""" % (classes, schema), ports=4,
+                   tcp=["P1", "P3", "P4"], udp=["P1", "P2", "P3"])
+    harness.send_udp(engine.port(1), b"\x08\x05", b"\x08", b"\x0e\x0e")
+    harness.send_udp(engine.port(2), b"\x04", b"\xff", b"\xff", b"\xff\xff")
+    harness.send_udp(engine.port(3), b'{"a":1}', b"{")
+    harness.send_tcp(engine.port(1), b'{"a":1}\n{\n[1]\n{"b":2}\n')
+    beats = harness.Lumberjack(engine.port(4))
+    beats.send([{"message": "CEF:0|a|b|c|d|e|5|f=g"}, {"message": "no CEF"}])
+    beats.acked(2)
+    beats.close()
+    harness.wait_for(lambda: engine.events()["out"] == 12, what="events")
+
+    def numbers():
+        values = engine.metrics()
+        name = 'spate_plugin_decode_failures_total{pipeline="main",kind="input",id="%s",name="%s",result="%s"}'
+        return [(values[name % (kind, "udp" if kind == "drops" else kind, "tagged")],
+                 values[name % (kind, "udp" if kind == "drops" else kind, "dropped")])
+                for kind in ("udp", "drops", "tcp", "syslog", "beats")]
+
+    harness.wait_for(lambda: numbers()[1] == (0, 3), what="drops")
+    assert numbers() == [(2, 0), (0, 3), (2, 0), (1, 0), (1, 0)]
+    assert engine.metrics()['spate_events_dropped_total{pipeline="main",reason="decode"}'] == 3
+    codecs = engine.api("/_node/stats/pipelines/main")["pipelines"]["main"]["plugins"]["codecs"]
+    got = {codec["name"]: (codec["decode"]["failures"], codec["decode"]["dropped"]) for codec in codecs}
+    assert got["protobuf"] == (2, 0) and got["avro"] == (0, 3) and got["cef"] == (1, 0) and got["json"] == (1, 0)
+
+
 def test_log_level(spate):
     engine = spate(CONFIG, ports=1, tcp=["P1"])
     assert engine.api("/_node/logging")["loggers"]["spate"] == "INFO"
