@@ -26,7 +26,7 @@ struct beats_event_state {
     struct text_event_state text;
     void *codec_state;
     struct input_counters *counters; /* of the input: what the codec cannot decode; may be NULL */
-    uint64_t bad; /* documents that are no JSON object */
+    uint64_t bad;                    /* documents that are no JSON object */
 };
 
 err beats_event_compile(struct beats_event_cfg *cfg, bool tags, struct compiler *c) MUST_USE;

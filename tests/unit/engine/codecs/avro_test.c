@@ -144,7 +144,7 @@ static void test_bad_schemas(void **unused)
                 "needs ssl_enabled => true");
     assert_said("avro { schema_uri => \"https://127.0.0.1/s\" ssl_keystore_type => jks }",
                 "PKCS12");
-    assert_said("protobuf { }", "the codec plugin `protobuf` exists in Logstash but not in spate");
+    assert_said("nmap { }", "the codec plugin `nmap` exists in Logstash but not in spate");
     assert_said("nmap", "the codec plugin `nmap` exists in Logstash but not in spate");
     unlink(schema_file(person));
 }
