@@ -82,6 +82,8 @@ static void serve(struct control *c)
     }
 }
 
+_Static_assert(ENGINE_PIPELINES_MAX + ENGINE_RETIRED_MAX <= LINKS_MAX, "drain_until");
+
 /* Everything that runs, in the order in which it ends. */
 struct draining {
     struct pipeline *p[LINKS_MAX];

@@ -51,7 +51,7 @@ static void report_circle(struct search *s, uint32_t first)
     s->report->warnings++;
     buf_add_cstr(out, "pipelines send to each other in a circle: ");
     for (; at < s->path_n; at++) buf_printf(out, "%s -> ", s->plan[s->path[at]]->pipeline_id);
-    buf_printf(out, "%s. Events that never leave it fill it up, and then nothing moves any more.\n",
+    buf_printf(out, "%s. Events that never leave it fill it up, and then nothing moves any more\n",
                s->plan[first]->pipeline_id);
 }
 
