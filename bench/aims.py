@@ -7,6 +7,7 @@ or divided by it; "at_least".
 import json
 import os
 
+import where
 from reference import kernel_ns, limits, on_reference
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -83,14 +84,17 @@ def row(results, one):
 
 
 def reason(name, result, reasons):
-    """What the kernel takes of the figure, and what is known besides."""
+    """What the kernel takes of the figure, the largest stages, and what is known besides."""
     kernel = kernel_ns(result, result.get("prices"))
     parts = []
     if kernel is not None:
         parts.append("on this machine the kernel alone takes %.0f of %.0f ns, on the reference %.0f of %.0f." % (
             kernel, result["cpu_ns_per_event"]["median"], kernel_ns(result, limits()["reference"]), on_reference(result)))
-    if name in reasons:
-        parts.append(reasons[name])
+    if "where" in result:
+        most = sorted(result["where"].items(), key=lambda one: -one[1])[:4]
+        parts.append("most takes " + ", ".join("%s (%.0f)" % (stage, share * result["cpu_ns_per_event"]["median"])
+                                               for stage, share in most if stage != where.UNATTRIBUTED) + ".")
+    parts = [one[0].upper() + one[1:] for one in parts + ([reasons[name]] if name in reasons else [])]
     return "- %s: %s" % (name, " ".join(parts) or "not explained.")
 
 
