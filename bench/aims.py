@@ -92,7 +92,7 @@ def reason(name, result, reasons):
             kernel, result["cpu_ns_per_event"]["median"], kernel_ns(result, limits()["reference"]), on_reference(result)))
     if "where" in result:
         most = sorted(result["where"].items(), key=lambda one: -one[1])[:4]
-        parts.append("most takes " + ", ".join("%s (%.0f)" % (stage, share * result["cpu_ns_per_event"]["median"])
+        parts.append("the largest stages: " + ", ".join("%s (%.0f)" % (stage, share * result["cpu_ns_per_event"]["median"])
                                                for stage, share in most if stage != where.UNATTRIBUTED) + ".")
     parts = [one[0].upper() + one[1:] for one in parts + ([reasons[name]] if name in reasons else [])]
     return "- %s: %s" % (name, " ".join(parts) or "not explained.")
