@@ -104,7 +104,8 @@ err engine_start(struct engine *engine, const struct tuning *t)
     pthread_mutex_init(&engine->view, NULL);
     engine->memory_bytes = t->memory_bytes;
     engine->lanes_bytes = t->lanes_bytes;
-    engine->frames.max_bytes = (int64_t)t->frames_bytes;
+    engine->frames.max_bytes = t->frames_bytes;
+    engine->frames.shard_n = shards;
     engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     engine->shard = aligned_alloc(CACHE_LINE, shards * sizeof(*engine->shard));
     ASSERT(engine->shard != NULL && engine->event_fd >= 0);

@@ -12,7 +12,7 @@
 #include "engine/app/pipeline.h"
 #include "engine/app/tuning.h"
 
-#define ENGINE_SHARDS_MAX 256u
+#define ENGINE_SHARDS_MAX SHARDS_MAX
 #define ENGINE_PIPELINES_MAX 256u
 /* Replaced plans that are still delivering; with more, reloads are refused. */
 #define ENGINE_RETIRED_MAX 8u

@@ -21,7 +21,6 @@
 
 #define LOGGER "inputs.beats"
 #define WINDOW_BYTES (64 * 1024 * 1024)
-#define SHARDS_MAX 256u
 /* Receipts a connection may have open, and windows that wait for their ACK. */
 #define PROMISE_SLOTS 64u
 #define KEEP_ALIVE_NS (5 * NS_PER_SEC)

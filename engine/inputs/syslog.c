@@ -23,7 +23,6 @@
 
 #define LOGGER "inputs.syslog"
 #define WINDOW_BYTES (16 * 1024 * 1024)
-#define SHARDS_MAX 256u
 #define LINES_AT_ONCE 256u
 
 struct syslog_cfg {

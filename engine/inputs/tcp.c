@@ -22,7 +22,6 @@
 
 #define LOGGER "inputs.tcp"
 #define WINDOW_BYTES (16 * 1024 * 1024)
-#define SHARDS_MAX 256u
 #define RECONNECT_NS (5 * NS_PER_SEC)
 
 enum tcp_mode { MODE_SERVER, MODE_CLIENT };

@@ -13,7 +13,6 @@
 
 #define LOGGER "inputs.udp"
 #define WINDOW_BYTES (16 * 1024 * 1024)
-#define SHARDS_MAX 256u
 
 struct udp_cfg {
     slice host, source_field;

@@ -123,8 +123,8 @@ static void carry_charge(struct feed *feed)
     if (now == feed->carry_charged) return;
     struct frame_budget *budget = feed->shard->frames;
     if (budget == NULL) return;
-    int64_t more = (int64_t)now - (int64_t)feed->carry_charged;
-    atomic_fetch_add_explicit(&budget->used_bytes, more, memory_order_relaxed);
+    struct counter *used = &budget->used_bytes[feed->shard->index];
+    counter_set(used, counter_read(used) + now - feed->carry_charged);
     feed->carry_charged = now;
 }
 
@@ -135,7 +135,8 @@ static uint32_t carry_room(const struct feed *feed)
     const struct frame_budget *budget = feed->shard->frames;
     uint32_t room = frame_max(feed) - feed->carry_n, cap = feed->carry_cap;
     if (budget == NULL || cap < FEED_FRAME_FREE_BYTES) return room;
-    int64_t used = atomic_load_explicit(&budget->used_bytes, memory_order_relaxed);
+    uint64_t used = 0;
+    for (uint32_t i = 0; i < budget->shard_n; i++) used += counter_read(&budget->used_bytes[i]);
     if (used + cap <= budget->max_bytes) return room;
     uint32_t own = cap - BLOB_PAD - feed->carry_n;
     return own < room ? own : room;

@@ -34,10 +34,14 @@ struct lookup_asker;
 struct ruby_worker;
 struct worker;
 
-/* What the feeds of all shards hold in long frames that are not complete yet. */
+#define SHARDS_MAX 256u
+
+/* What the feeds of all shards hold in long frames that are not complete yet. Each shard writes
+ * its own counter and reads all, which is seldom. */
 struct frame_budget {
-    _Atomic int64_t used_bytes;
-    int64_t max_bytes;
+    struct counter used_bytes[SHARDS_MAX];
+    uint32_t shard_n;
+    uint64_t max_bytes;
 };
 
 struct shard_counters {
