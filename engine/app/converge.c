@@ -27,13 +27,13 @@ static struct plan *compile(struct control *c, const struct wanted *w, struct lo
     if (plan != NULL) keep_stdout_clean(plan);
     if (r->text.n > 0) {
         if (plan == NULL)
-            log_error("agent", "pipeline %s: the configuration has errors:\n%s", w->id,
+            log_block(LOG_ERROR, "agent", "pipeline %s: the configuration has errors:\n%s", w->id,
                       buf_cstr(&r->text));
         else
-            log_warn("agent", "pipeline %s:\n%s", w->id, buf_cstr(&r->text));
+            log_block(LOG_WARN, "agent", "pipeline %s:\n%s", w->id, buf_cstr(&r->text));
     }
     if (plan != NULL && process_settings_bool(w->settings, "config.debug"))
-        log_debug("agent", "pipeline %s:\n%.*s", w->id, SLICE_FMT(plan->text));
+        log_block(LOG_DEBUG, "agent", "pipeline %s:\n%.*s", w->id, SLICE_FMT(plan->text));
     return plan;
 }
 
@@ -252,7 +252,7 @@ static struct wanted_set *read_set(struct control *c)
     if (set == NULL && wanted_read(c->settings, c->path_settings, c->env, &set, &diag) != ERR_OK) {
         struct buf text = {0};
         diag_print(&diag, &text);
-        log_error("agent", "cannot read the list of pipelines:\n%s", buf_cstr(&text));
+        log_block(LOG_ERROR, "agent", "cannot read the list of pipelines:\n%s", buf_cstr(&text));
         buf_fini(&text);
         wanted_drop(set);
         set = NULL;
@@ -268,7 +268,7 @@ static void check_links(const struct engine *engine)
     for (uint32_t i = 0; i < engine->pipeline_n; i++) plans[i] = engine->pipeline[i]->plan;
     links_check(plans, engine->pipeline_n, &report);
     if (report.warnings > 0)
-        log_warn("agent", "%.*s", SLICE_FMT(slice_trim(buf_slice(&report.text))));
+        log_block(LOG_WARN, "agent", "%.*s", SLICE_FMT(slice_trim(buf_slice(&report.text))));
     links_report_fini(&report);
 }
 

@@ -87,35 +87,73 @@ static void write_all(int fd, const char *p, size_t n)
     }
 }
 
-void log_line(enum log_level level, const char *logger, const char *format, ...)
+static void add_escaped(struct buf *b, slice text)
 {
-    if (!log_on(level)) return;
-    struct buf text = {0}, line = {0};
-    va_list args;
-    va_start(args, format);
-    buf_vprintf(&text, format, args);
-    va_end(args);
+    for (uint32_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        if (c == '\n')
+            buf_add_cstr(b, "\\n");
+        else if (c == '\r')
+            buf_add_cstr(b, "\\r");
+        else if (c == '\t')
+            buf_add_cstr(b, "\\t");
+        else if (c < 0x20 || c == 0x7f)
+            buf_printf(b, "\\x%02X", c);
+        else
+            buf_add_byte(b, (char)c);
+    }
+}
+
+static void write_entry(enum log_level level, const char *logger, slice text, bool lines)
+{
+    struct buf line = {0};
     int64_t now_ns = clock_real_ns();
     if (atomic_load(&format_now) == LOG_JSON) {
-        buf_printf(&line, "{\"level\":\"%s\",\"loggerName\":", names[level]);
-        buf_add_json(&line, slice_from_cstr(logger));
         char thread[16] = "";
         pthread_getname_np(pthread_self(), thread, sizeof(thread));
+        buf_printf(&line, "{\"level\":\"%s\",\"loggerName\":", names[level]);
+        buf_add_json(&line, slice_from_cstr(logger));
         buf_printf(&line, ",\"timeMillis\":%lld,\"thread\":", (long long)(now_ns / NS_PER_MS));
         buf_add_json(&line, slice_from_cstr(thread));
         buf_add_cstr(&line, ",\"logEvent\":{\"message\":");
-        buf_add_json(&line, buf_slice(&text));
+        buf_add_json(&line, text);
         buf_add_cstr(&line, "}}\n");
     } else {
         line_plain(&line, level, logger, now_ns);
-        buf_add_slice(&line, buf_slice(&text));
+        if (lines)
+            buf_add_slice(&line, text);
+        else
+            add_escaped(&line, text);
         buf_add_byte(&line, '\n');
     }
     write_all(atomic_load(&console_fd), line.data, line.n);
     int fd = atomic_load(&file_fd);
     if (fd >= 0) write_all(fd, line.data, line.n);
-    buf_fini(&text);
     buf_fini(&line);
+}
+
+void log_line(enum log_level level, const char *logger, const char *format, ...)
+{
+    if (!log_on(level)) return;
+    struct buf text = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&text, format, args);
+    va_end(args);
+    write_entry(level, logger, buf_slice(&text), false);
+    buf_fini(&text);
+}
+
+void log_block(enum log_level level, const char *logger, const char *format, ...)
+{
+    if (!log_on(level)) return;
+    struct buf text = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&text, format, args);
+    va_end(args);
+    write_entry(level, logger, buf_slice(&text), true);
+    buf_fini(&text);
 }
 
 bool log_gate_open(struct log_gate *gate, uint64_t *held)

@@ -30,7 +30,12 @@ void log_to_stderr(bool yes);
 bool log_level_parse(const char *name, enum log_level *out);
 
 #define log_on(level) ((level) >= log_get_level())
+/* A line is one line: control characters in it, which may come from a sender or a server, are
+ * written as escapes. */
 void log_line(enum log_level level, const char *logger, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A text of our own with line breaks. */
+void log_block(enum log_level level, const char *logger, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #define log_debug(logger, ...)                                                                     \
