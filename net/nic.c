@@ -8,16 +8,14 @@
 
 #include "engine/base/assert.h"
 
-#define CLAIMS_MAX 1024u
-
 struct claim {
     struct nic_address address;
     uint16_t port;
 };
 
 static struct nics current;
-static struct claim claims[CLAIMS_MAX];
-static uint32_t claim_n;
+static struct claim *claims;
+static uint32_t claim_n, claim_cap;
 
 #ifndef SPATE_DPDK
 const struct nic_backend *nic_backend_dpdk(void)
@@ -124,6 +122,9 @@ void nics_close(void)
 {
     if (current.device_n > 0) current.backend->close();
     current = (struct nics){0};
+    free(claims);
+    claims = NULL;
+    claim_n = claim_cap = 0;
 }
 
 const struct nics *nics_get(void)
@@ -148,7 +149,12 @@ static int64_t claim_find(const struct nic_address *address, uint16_t port)
 
 bool nics_claim(const struct nic_address *address, uint16_t port)
 {
-    if (claim_find(address, port) >= 0 || claim_n == CLAIMS_MAX) return false;
+    if (claim_find(address, port) >= 0) return false;
+    if (claim_n == claim_cap) {
+        claim_cap = claim_cap == 0 ? 16 : claim_cap * 2;
+        claims = realloc(claims, claim_cap * sizeof(*claims));
+        ASSERT(claims != NULL);
+    }
     claims[claim_n++] = (struct claim){*address, port};
     return true;
 }

@@ -285,6 +285,7 @@ void nic_poll_free(struct nic_poll *np)
         np->nics->backend->give(&kept->frame, 1);
     mpsc_fini(&np->passed);
     free(np->answer);
+    free(np->route);
     free(np);
 }
 
@@ -292,8 +293,12 @@ void nic_poll_listen(struct nic_poll *np, const struct nic_route *route, struct 
 {
     ASSERT(route->port != 0);
     np->last.set = false;
-    if (np->route_n < NIC_ROUTES_MAX)
-        np->route[np->route_n++] = (struct nic_poll_route){*route, to};
+    if (np->route_n == np->route_cap) {
+        np->route_cap = np->route_cap == 0 ? 16 : np->route_cap * 2;
+        np->route = realloc(np->route, np->route_cap * sizeof(*np->route));
+        ASSERT(np->route != NULL);
+    }
+    np->route[np->route_n++] = (struct nic_poll_route){*route, to};
 }
 
 void nic_poll_forget(struct nic_poll *np, const struct datagrams *to)

@@ -19,8 +19,6 @@
 
 struct datagrams;
 
-#define NIC_ROUTES_MAX 512u /* inputs of one shard */
-
 /* What became of frames, besides the kinds of packet.h. Each frame counts once: a datagram as one
  * when an input got it, a question when it was answered. */
 enum nic_count {
@@ -48,8 +46,8 @@ struct nic_poll_route {
 struct nic_poll {
     const struct nics *nics;
     struct nic_poll *lower; /* whom datagrams without an input here are passed on to, or NULL */
-    struct nic_poll_route route[NIC_ROUTES_MAX];
-    uint32_t route_n;
+    struct nic_poll_route *route;
+    uint32_t route_n, route_cap;
     /* The last datagram's receiver: the next one's is most often the same. */
     struct {
         struct nic_address address;

@@ -236,7 +236,7 @@ def test_a_link(spate, link, workers):
         ("four", "192.0.2.1"), ("many", "192.0.2.1"), ("six", "2001:db8::1"), ("by", "127.0.0.1")}
     counts = taken(s)
     assert counts["datagrams"] == 300 and counts["short"] == 1 and counts["no_input"] == 1, counts
-    assert ("passed_on" in counts) == (workers == 1)
+    assert (counts.get("passed_on", 0) > 1) == (workers == 1), counts  # the one that nobody wants may be
     assert counts["arp_requests"] >= 1 and counts["neighbour_solicitations"] >= 1 and counts["echo_requests"] == 1, counts
 
 
