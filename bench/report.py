@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import aims
+import kernels
 import measure
 import peers
 import where
@@ -178,7 +179,7 @@ its threads do outside the kernel; in path L *ISA-L* inflates the windows, in pa
 
 {where}
 
-{peers}## Limits
+{filters}{peers}## Limits
 
 `bench/run --check` fails when a figure on the reference exceeds its limit (`bench/limits.json`), when a line over TCP is lost, or when the numbered lines do not arrive exactly once. {verdict}
 
@@ -235,7 +236,7 @@ def write_docs(args, results, calibration, others):
         "kernel alone takes %(send_ns_per_kb).0f ns of processor time to send and %(receive_ns_per_kb).0f ns to receive "
         "1,000 bytes over loopback in large pieces, and %(receive_ns_per_datagram).0f ns to receive a datagram" % calibration,
         command="bench/run --write-docs%s --reps %d --seconds %g" % (" --peers" if others else "", args.reps, args.seconds),
-        peers=peers_text(results, others), warmup=args.warmup, reference=limits()["reference"],
+        peers=peers_text(results, others), filters=kernels.filters_text(args, ROOT), warmup=args.warmup, reference=limits()["reference"],
         reps=args.reps, seconds=args.seconds, rows="\n".join(rows), extra="\n".join(extra),
         verdict="This run kept all of them." if not bad else "This run exceeded: " + "; ".join(bad) + ".",
         limit_rows="\n".join(limit_rows), where=where_text(args, results), aims=aims.text(results), frequency=where.FREQUENCY)

@@ -134,26 +134,28 @@ static void optional(char out[16], double value, const char *format)
 
 static void print(const struct bench_case *c, const char *level, struct reading r, double scalar_ns)
 {
-    char bytes[16], cycles[16], instructions[16], ratio[16];
+    char bytes[16], cycles[16], instructions[16], ratio[16], budget[16];
     double events = (double)c->events;
     if (bench.json) {
         printf("{\"kernel\":\"%s\",\"case\":\"%s\",\"level\":\"%s\",\"events\":%lu,\"bytes\":%lu,"
                "\"ns_per_event\":%.3f,\"cycles_per_event\":%.2f,\"instructions_per_event\":%.2f,"
-               "\"scalar_ns_per_event\":%.3f}\n",
+               "\"scalar_ns_per_event\":%.3f,\"budget_ns\":%g}\n",
                bench.kernel, c->name, level, c->events, c->bytes, r.ns / events, r.cycles / events,
-               r.instructions / events, scalar_ns / events);
+               r.instructions / events, scalar_ns / events, c->budget_ns);
         return;
     }
     if (!bench.header)
-        printf("%-10s %-44s %-7s %10s %9s %10s %12s %9s\n", "kernel", "case", "CPU", "ns/event",
-               "ns/byte", "cycles/ev", "instr./ev", "to scalar");
+        printf("%-10s %-44s %-7s %10s %9s %10s %12s %9s %7s\n", "kernel", "case", "CPU", "ns/event",
+               "ns/byte", "cycles/ev", "instr./ev", "to scalar", "budget");
     bench.header = true;
     optional(bytes, c->bytes == 0 ? 0 : r.ns / (double)c->bytes, "%.4f");
     optional(cycles, r.cycles / events, "%.1f");
     optional(instructions, r.instructions / events, "%.1f");
     optional(ratio, scalar_ns == 0 ? 0 : scalar_ns / r.ns, "%.2fx");
-    printf("%-10s %-44s %-7s %10.2f %9s %10s %12s %9s\n", bench.kernel, c->name, level,
-           r.ns / events, bytes, cycles, instructions, ratio);
+    optional(budget, c->budget_ns, "%g");
+    printf("%-10s %-44s %-7s %10.2f %9s %10s %12s %9s %7s%s\n", bench.kernel, c->name, level,
+           r.ns / events, bytes, cycles, instructions, ratio, budget,
+           c->budget_ns > 0 && r.ns / events > c->budget_ns ? " over" : "");
 }
 
 /* One line a case, in the order in which the counting tool sees the calls of bench_counted. */

@@ -20,10 +20,11 @@ struct bench_case {
     uint64_t (*body)(void *opaque); /* one round; what it returns keeps the work alive */
     void (*prepare)(void *opaque);  /* before every round, not measured; may be NULL */
     void *opaque;
-    uint64_t events; /* of one round */
-    uint64_t bytes;  /* of one round; 0: the case is not about bytes */
-    bool simd;       /* measured at every CPU level */
-    bool wall;       /* several threads take part: the clock on the wall counts */
+    uint64_t events;  /* of one round */
+    uint64_t bytes;   /* of one round; 0: the case is not about bytes */
+    bool simd;        /* measured at every CPU level */
+    bool wall;        /* several threads take part: the clock on the wall counts */
+    double budget_ns; /* what an event may take; 0: nobody says */
 };
 
 /* Reads the options, finds the CPU's level and raises the parsers to it. */
