@@ -55,10 +55,22 @@ void buf_printf(struct buf *b, const char *format, ...)
 static const char json_short[32] = {
     ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
 
+/* How many bytes at the front are ASCII that JSON shows as it is. */
+static uint32_t json_plain(slice text)
+{
+    uint32_t i = 0;
+    while (i < text.n && text.p[i] >= 0x20 && text.p[i] != '"' && text.p[i] != '\\') i++;
+    return i;
+}
+
 void buf_add_json(struct buf *b, slice text)
 {
     buf_add_byte(b, '"');
     for (uint32_t i = 0; i < text.n;) {
+        uint32_t plain = json_plain(slice_from(text, i));
+        buf_add(b, text.p + i, plain);
+        i += plain;
+        if (i == text.n) break;
         unsigned char c = (unsigned char)text.p[i];
         uint32_t step = 1;
         if (c == '"' || c == '\\') {
@@ -69,8 +81,6 @@ void buf_add_json(struct buf *b, slice text)
             buf_add_byte(b, json_short[c]);
         } else if (c < 0x20) {
             buf_printf(b, "\\u%04x", c);
-        } else if (c < 0x80) {
-            buf_add_byte(b, (char)c);
         } else if ((step = utf8_valid_at(text, i)) > 0) {
             buf_add(b, text.p + i, step);
         } else {

@@ -3,13 +3,49 @@
 #include "engine/base/slice.h"
 
 #include <stdlib.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "engine/base/assert.h"
+
+#if defined(__SSE2__)
+/* Longer needles are memmem's, whose time does not grow with them. */
+#define NEEDLE_BYTES_MAX 32u
+
+/* Sixteen places at once: those where the needle's first and last byte are right are compared.
+ * From "SIMD-friendly algorithms for substring searching" (Mula 2016). */
+static inline __attribute__((always_inline)) int64_t find_short(slice s, slice needle)
+{
+    const __m128i first = _mm_set1_epi8(needle.p[0]);
+    const __m128i last = _mm_set1_epi8(needle.p[needle.n - 1]);
+    const char *p = s.p, *end = s.p + (s.n - needle.n - 15); /* the last block */
+    for (;;) {
+        __m128i head = _mm_cmpeq_epi8(_mm_loadu_si128((const void *)p), first);
+        __m128i tail = _mm_cmpeq_epi8(_mm_loadu_si128((const void *)(p + needle.n - 1)), last);
+        uint32_t hits = (uint32_t)_mm_movemask_epi8(_mm_and_si128(head, tail));
+        for (; hits != 0; hits &= hits - 1) {
+            const char *at = p + __builtin_ctz(hits);
+            if (bytes_equal(at, needle.p, needle.n)) return at - s.p;
+        }
+        if (p == end) return -1;
+        /* The last block begins inside of the one before it, to stay inside the text. */
+        p = end - p < 16 ? end : p + 16;
+    }
+}
+#endif
 
 int64_t slice_find(slice s, slice needle)
 {
     if (needle.n == 0) return 0;
     if (needle.n > s.n) return -1;
+#if defined(__SSE2__)
+    if (needle.n <= NEEDLE_BYTES_MAX && s.n - needle.n >= 15) return find_short(s, needle);
+#endif
+    for (uint32_t at = 0; s.n - needle.n < 15; at++) {
+        if (at > s.n - needle.n) return -1;
+        if (s.p[at] == needle.p[0] && bytes_equal(s.p + at, needle.p, needle.n)) return at;
+    }
     const char *at = memmem(s.p, s.n, needle.p, needle.n);
     return at == NULL ? -1 : at - s.p;
 }

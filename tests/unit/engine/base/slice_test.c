@@ -36,10 +36,12 @@ static void test_find(void **state)
     struct prng r;
     prng_seed(&r, 7);
     for (int round = 0; round < 20000; round++) {
-        char text[24], needle[3];
-        uint32_t n = (uint32_t)prng_below(&r, 24), m = (uint32_t)prng_below(&r, 4);
-        for (uint32_t i = 0; i < n; i++) text[i] = (char)('a' + prng_below(&r, 2));
-        for (uint32_t i = 0; i < m; i++) needle[i] = (char)('a' + prng_below(&r, 2));
+        char text[80], needle[40];
+        uint32_t n = (uint32_t)prng_below(&r, 80), m = (uint32_t)prng_below(&r, 4);
+        /* Long needles cross from one search to the other. */
+        if (round % 8 == 0) m = (uint32_t)prng_below(&r, 40);
+        for (uint32_t i = 0; i < n; i++) text[i] = (char)('a' + (prng_below(&r, 16) == 0));
+        for (uint32_t i = 0; i < m; i++) needle[i] = (char)('a' + (prng_below(&r, 16) == 0));
         int64_t want = -1;
         for (uint32_t i = 0; want < 0 && i + m <= n; i++)
             if (memcmp(text + i, needle, m) == 0) want = i;
