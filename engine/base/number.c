@@ -1,10 +1,12 @@
-/* number.c - conversions; the float path is exact, not fast: floats are rare in logs. */
+/* number.c - conversions; text to float is strtod but for the short numbers of logs. */
 #define _GNU_SOURCE
 #include "engine/base/number.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "engine/base/number_shortest.h"
 
 static const char digit_pairs[] = "0001020304050607080910111213141516171819"
                                   "2021222324252627282930313233343536373839"
@@ -34,50 +36,53 @@ uint32_t number_i64_text(int64_t num, char *out)
     return n + (uint32_t)sizeof(text) - at;
 }
 
-/* Shortest digits that read back equal, as "d.ddde[+-]xx". */
-static void shortest(double real, char text[40])
+/* Ruby switches to the exponent form below 1e-4 and from 1e16 on. */
+static uint32_t exponent_form(const char *digits, uint32_t digit_n, int exponent, char *out)
 {
-    for (int precision = 0; precision <= 16; precision++) {
-        snprintf(text, 40, "%.*e", precision, real);
-        if (strtod(text, NULL) == real) return;
-    }
+    uint32_t n = 0, size = (uint32_t)abs(exponent);
+    out[n++] = digits[0];
+    out[n++] = '.';
+    if (digit_n == 1) out[n++] = '0';
+    memcpy(out + n, digits + 1, digit_n - 1);
+    n += digit_n - 1;
+    out[n++] = 'e';
+    out[n++] = exponent < 0 ? '-' : '+';
+    if (size >= 100) out[n++] = (char)('0' + size / 100);
+    memcpy(out + n, digit_pairs + size % 100 * 2, 2);
+    return n + 2;
 }
 
 uint32_t number_f64_text(double real, char *out)
 {
     if (isnan(real)) return (uint32_t)sprintf(out, "NaN");
     if (isinf(real)) return (uint32_t)sprintf(out, real < 0 ? "-Infinity" : "Infinity");
-    char text[40], digits[24];
-    shortest(real, text);
-    const char *at = text;
-    uint32_t n = 0, digit_n = 0;
-    if (*at == '-') {
-        out[n++] = '-';
-        at++;
+    char digits[24];
+    struct decimal_float d = number_shortest(real);
+    uint32_t digit_n = number_i64_text((int64_t)d.digits, digits), n = 0;
+    int exponent = d.exponent + (int)digit_n - 1; /* of d.ddd */
+    if (signbit(real)) out[n++] = '-';
+    out += n;
+    if (d.digits == 0) {
+        memcpy(out, "0.0", 3);
+        return n + 3;
     }
-    for (; *at != 'e'; at++)
-        if (*at != '.') digits[digit_n++] = *at;
-    int exponent = (int)strtol(at + 1, NULL, 10);
-    /* Ruby switches to the exponent form below 1e-4 and from 1e16 on. */
-    if (exponent < -4 || exponent >= 16) {
-        out[n++] = digits[0];
-        out[n++] = '.';
-        if (digit_n == 1) out[n++] = '0';
-        for (uint32_t i = 1; i < digit_n; i++) out[n++] = digits[i];
-        return n + (uint32_t)sprintf(out + n, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
-    }
+    if (exponent < -4 || exponent >= 16) return n + exponent_form(digits, digit_n, exponent, out);
     if (exponent < 0) {
-        out[n++] = '0';
-        out[n++] = '.';
-        for (int i = -1; i > exponent; i--) out[n++] = '0';
-        for (uint32_t i = 0; i < digit_n; i++) out[n++] = digits[i];
-        return n;
+        memcpy(out, "0.000", 5);
+        memcpy(out + 1 - exponent, digits, digit_n);
+        return n + 1 + (uint32_t)-exponent + digit_n;
     }
-    for (uint32_t i = 0; i < digit_n || (int)i <= exponent + 1; i++) {
-        if ((int)i == exponent + 1) out[n++] = '.';
-        out[n++] = i < digit_n ? digits[i] : '0';
+    uint32_t whole = (uint32_t)exponent + 1;
+    if (digit_n <= whole) {
+        memcpy(out, digits, digit_n);
+        memset(out + digit_n, '0', whole - digit_n);
+        memcpy(out + whole, ".0", 2);
+        return n + whole + 2;
     }
-    return n;
+    memcpy(out, digits, whole);
+    out[whole] = '.';
+    memcpy(out + whole + 1, digits + whole, digit_n - whole);
+    return n + digit_n + 1;
 }
 
 uint32_t number_f64_json(double real, char *out)
@@ -89,9 +94,35 @@ uint32_t number_f64_json(double real, char *out)
     return n + 1;
 }
 
+/* Digits that fit 53 bits and a power of ten that is exact: one operation rounds once, as strtod
+ * does (Clinger, "How to read floating point numbers accurately", 1990). */
+bool number_f64_short(slice s, double *out)
+{
+    static const double pow10[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    uint32_t i = s.n > 0 && s.p[0] == '-', from = i, point = 0;
+    uint64_t num = 0;
+    if (s.n - i > 16) return false;
+    for (; i < s.n; i++) {
+        uint32_t digit = (uint32_t)(unsigned char)s.p[i] - '0';
+        if (digit <= 9) {
+            num = num * 10 + digit;
+        } else {
+            /* One point with digits on both sides. */
+            if (s.p[i] != '.' || point != 0 || i == from || i + 1 == s.n) return false;
+            point = i + 1;
+        }
+    }
+    if (i == from || num >= 1ull << 53) return false;
+    double real = point == 0 ? (double)num : (double)num / pow10[s.n - point];
+    *out = s.p[0] == '-' ? -real : real;
+    return true;
+}
+
 bool number_f64_parse(slice s, double *out)
 {
     char text[400];
+    if (number_f64_short(s, out)) return true;
     if (s.n == 0 || s.n >= sizeof(text)) return false;
     for (uint32_t i = 0; i < s.n; i++) {
         char c = s.p[i];

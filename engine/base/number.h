@@ -21,5 +21,8 @@ uint32_t number_f64_text(double real, char *out);
 uint32_t number_f64_json(double real, char *out);
 /* The whole slice as a decimal float (strtod grammar without hex, inf, nan). */
 bool number_f64_parse(slice s, double *out);
+/* The same for what is simple: "-12.5", at most 16 bytes of digits with digits around the point;
+ * false for anything else, a number or not. */
+bool number_f64_short(slice s, double *out);
 
 #endif

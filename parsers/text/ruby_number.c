@@ -149,7 +149,9 @@ struct value ruby_to_i(slice text, struct arena *arena)
 
 double ruby_to_f(slice text)
 {
+    double real;
     text = skip_space(text);
+    if (number_f64_short(text, &real)) return real;
     if (slice_find_byte(text, '_') < 0) {
         struct decimal d = decimal_read(text, NULL); /* The arena is for underscores only. */
         return d.end == 0 ? 0.0 : double_make(&d, text);
@@ -261,6 +263,7 @@ bool ruby_integer_parse(slice text, struct arena *arena, struct value *out)
 bool ruby_float_parse(slice text, struct arena *arena, double *out)
 {
     text = slice_trim(text);
+    if (number_f64_short(text, out)) return true;
     if (is_hex(text)) return hex_parse(text, out);
     struct decimal d = decimal_read(text, arena);
     if (d.end == 0 || d.end != text.n) return false;

@@ -8,6 +8,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/base/number.h"
+#include "engine/base/number_shortest.h"
 #include "engine/base/prng.h"
 #include "engine/base/utf8.h"
 
@@ -68,6 +69,102 @@ static void test_floats_read_back(void **state)
         assert_true(number_f64_parse(text, &back));
         assert_memory_equal(&real, &back, sizeof(real));
     }
+}
+
+/* The digits by trying one more until they read back. */
+static struct decimal_float slow_digits(double real)
+{
+    char text[40];
+    struct decimal_float d = {0, 0};
+    int precision = 0;
+    do {
+        snprintf(text, sizeof(text), "%.*e", precision, fabs(real));
+    } while (strtod(text, NULL) != fabs(real) && precision++ < 16);
+    const char *p = text;
+    for (; *p != 'e'; p++)
+        if (*p != '.') d.digits = d.digits * 10 + (uint64_t)(*p - '0');
+    d.exponent = (int32_t)strtol(p + 1, NULL, 10) - precision;
+    if (d.digits == 0) d.exponent = 0;
+    for (; d.digits != 0 && d.digits % 10 == 0; d.digits /= 10) d.exponent++;
+    return d;
+}
+
+static void check_digits(uint64_t bits)
+{
+    double real, back = 0;
+    memcpy(&real, &bits, sizeof(real));
+    if (!isfinite(real)) return;
+    struct decimal_float want = slow_digits(real), got = number_shortest(real);
+    bool same = got.digits == want.digits && got.exponent == want.exponent;
+    /* Below a power of two half the distance rounds away from it, so that the closest decimal of
+     * some length may not read back where one above it does: that is the shorter one. */
+    bool power = (bits & ((1ull << 52) - 1)) == 0;
+    if (!same && !(power && got.digits < want.digits)) fail_msg("%a", real);
+    assert_true(number_f64_parse(f64(real), &back));
+    assert_memory_equal(&real, &back, sizeof(real));
+}
+
+static uint64_t bits_of(double real)
+{
+    uint64_t bits;
+    memcpy(&bits, &real, sizeof(bits));
+    return bits;
+}
+
+static void test_shortest(void **state)
+{
+    (void)state;
+    struct prng r;
+    prng_seed(&r, 11);
+    for (uint64_t power = 0; power < 2047; power++)
+        for (int near = -1; near <= 1; near++) check_digits((power << 52) + (uint64_t)near);
+    for (int power = -323; power <= 308; power++) {
+        char text[16];
+        snprintf(text, sizeof(text), "1e%d", power);
+        for (int near = -2; near <= 2; near++)
+            check_digits(bits_of(strtod(text, NULL)) + (uint64_t)near);
+    }
+    for (int i = 0; i < 5000; i++) {
+        check_digits((uint64_t)i); /* subnormal */
+        check_digits(prng_next(&r));
+        check_digits(bits_of((double)prng_below(&r, 100000000) / 1000));
+        check_digits(bits_of((double)(prng_next(&r) >> prng_below(&r, 60)) / 1e7));
+        check_digits(bits_of((double)(int64_t)prng_next(&r)));
+    }
+    assert_int_equal(f64(0x1p-44).n, 21); /* 5.684341886080802e-14 */
+}
+
+/* The short way and strtod agree, to the bit. */
+static void test_f64_short(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"",
+                                         "-",
+                                         ".5",
+                                         "5.",
+                                         "1e3",
+                                         "+1",
+                                         "1..2",
+                                         "1.2.3",
+                                         "1,5",
+                                         "12345678901234567",
+                                         "9999999999999999"};
+    struct prng r;
+    char text[40];
+    double fast, real;
+    prng_seed(&r, 12);
+    for (uint32_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(number_f64_short(slice_from_cstr(others[i]), &fast));
+    for (int i = 0; i < 20000; i++) {
+        uint32_t places = (uint32_t)prng_below(&r, 9);
+        snprintf(text, sizeof(text), "%s%u.%0*u", i % 3 == 0 ? "-" : "",
+                 (unsigned)prng_below(&r, 1000000), (int)places, (unsigned)prng_below(&r, 1000000));
+        real = strtod(text, NULL);
+        if (!number_f64_short(slice_from_cstr(text), &fast)) continue;
+        assert_memory_equal(&real, &fast, sizeof(real));
+    }
+    assert_true(number_f64_short(SLICE("-0"), &fast) && signbit(fast));
+    assert_true(number_f64_short(SLICE("900719925474.0991"), &fast) == false);
 }
 
 static void test_f64_parse(void **state)
@@ -160,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ruby_floats), cmocka_unit_test(test_floats_read_back),
+        cmocka_unit_test(test_shortest),    cmocka_unit_test(test_f64_short),
         cmocka_unit_test(test_f64_parse),   cmocka_unit_test(test_i64),
         cmocka_unit_test(test_utf8),        cmocka_unit_test(test_log_gate),
     };
