@@ -139,6 +139,12 @@ static struct map *root_map(struct event *ev, const struct fieldref *ref)
 
 struct value *event_get(struct batch *b, struct event *ev, const struct fieldref *ref)
 {
+    if (__builtin_expect(ref->top, 1)) {
+        struct member *top = map_find(&ev->data, ref->step->key.name, ref->step->key.hash);
+        if (top == NULL) return NULL;
+        value_resolve(&top->val, &b->arena);
+        return &top->val;
+    }
     if (ref->root == FIELD_TIMESTAMP)
         return ref->depth == 0 && ev->time.type == VALUE_TIME ? &ev->time : NULL;
     if (ref->depth == 0) return NULL;
@@ -221,8 +227,61 @@ static bool way_is_free(struct batch *b, struct event *ev, const struct fieldref
     return true;
 }
 
+/* Maps of one member each for n steps below `v`, and the value in the last of them. */
+static void put_below(struct arena *arena, struct value *v, const struct field_step *step,
+                      uint32_t n, struct value val)
+{
+    for (; n > 0; step++, n--) {
+        struct map *map = map_exact(arena, MAP_CAP_NESTED);
+        uint16_t key_flags = v->key_flags;
+        *v = value_map(map);
+        v->key_flags = key_flags;
+        v = map_append(map, arena, step->key, value_nil());
+    }
+    val.key_flags = v->key_flags;
+    *v = val;
+}
+
+/* Lists on the way pad, or refuse: that is looked at before anything is changed. */
+static err put_through_list(struct batch *b, struct event *ev, const struct fieldref *ref,
+                            struct value val)
+{
+    if (!way_is_free(b, ev, ref)) return ERR_TYPE;
+    struct value *at = event_place(b, ev, ref);
+    if (at == NULL) return ERR_TYPE;
+    val.key_flags = at->key_flags;
+    *at = val;
+    return ERR_OK;
+}
+
+static err put_nested(struct batch *b, struct event *ev, const struct fieldref *ref,
+                      struct value val)
+{
+    struct map *map = root_map(ev, ref);
+    const struct field_step *step = ref->step;
+    for (uint32_t left = ref->depth - 1; left > 0; step++, left--) {
+        struct member *m = map_find(map, step->key.name, step->key.hash);
+        if (m == NULL || m->val.type == VALUE_NIL) {
+            struct value *v =
+                m == NULL ? map_append(map, &b->arena, step->key, value_nil()) : &m->val;
+            put_below(&b->arena, v, step + 1, left, val);
+            return ERR_OK;
+        }
+        if (m->val.type == VALUE_LIST) return put_through_list(b, ev, ref, val);
+        if (m->val.type != VALUE_MAP) return ERR_TYPE;
+        value_resolve(&m->val, &b->arena);
+        map = m->val.u.map;
+    }
+    map_put(map, &b->arena, step->key, val);
+    return ERR_OK;
+}
+
 err event_put(struct batch *b, struct event *ev, const struct fieldref *ref, struct value val)
 {
+    if (__builtin_expect(ref->top && !ref->tags, 1)) {
+        map_put(&ev->data, &b->arena, ref->step->key, val);
+        return ERR_OK;
+    }
     if (ref->root == FIELD_TIMESTAMP) {
         if (ref->depth > 0 || val.type != VALUE_TIME) return ERR_TYPE;
         ev->time = val;
@@ -234,16 +293,7 @@ err event_put(struct batch *b, struct event *ev, const struct fieldref *ref, str
         ev->meta = *val.u.map;
         return ERR_OK;
     }
-    if (ref->depth == 1) {
-        map_put(root_map(ev, ref), &b->arena, ref->step[0].key, val);
-        return ERR_OK;
-    }
-    if (!way_is_free(b, ev, ref)) return ERR_TYPE;
-    struct value *at = event_place(b, ev, ref);
-    if (at == NULL) return ERR_TYPE;
-    val.key_flags = at->key_flags;
-    *at = val;
-    return ERR_OK;
+    return put_nested(b, ev, ref, val);
 }
 
 /* A list of the old value (or its items) and the new one. */
@@ -277,7 +327,7 @@ bool event_remove(struct batch *b, struct event *ev, const struct fieldref *ref)
     }
     const struct field_step *last = &ref->step[ref->depth - 1];
     struct map *map = root_map(ev, ref);
-    if (ref->depth > 1) {
+    if (__builtin_expect(ref->depth > 1, 0)) {
         struct member *m = map_find(map, ref->step[0].key.name, ref->step[0].key.hash);
         struct value *parent =
             m == NULL ? NULL : walk(&m->val, ref->step + 1, ref->depth - 2, &b->arena);
@@ -322,12 +372,8 @@ struct member event_version_member(void)
     return m;
 }
 
-bool event_has_tag(struct batch *b, struct event *ev, slice tag)
+static bool tags_have(struct batch *b, struct value *v, slice tag)
 {
-    struct key key = core_key(tags_name);
-    struct member *m = map_find(&ev->data, key.name, key.hash);
-    if (m == NULL) return false;
-    struct value *v = &m->val;
     value_resolve(v, &b->arena);
     if (v->type == VALUE_STRING) return slice_equal(value_slice(v), tag);
     for (uint32_t i = 0; v->type == VALUE_LIST && i < v->n; i++) {
@@ -338,19 +384,31 @@ bool event_has_tag(struct batch *b, struct event *ev, slice tag)
     return false;
 }
 
-void event_tag(struct batch *b, struct event *ev, slice tag, bool unique)
+bool event_has_tag(struct batch *b, struct event *ev, slice tag)
 {
-    if (unique && event_has_tag(b, ev, tag)) return;
     struct key key = core_key(tags_name);
     struct member *m = map_find(&ev->data, key.name, key.hash);
-    struct value *one = NULL;
-    if (m == NULL || m->val.type == VALUE_NIL) {
-        one = arena_alloc(&b->arena, sizeof(*one), 16);
-        *one = value_string(tag);
-        map_put(&ev->data, &b->arena, key, value_list(one, 1));
+    return m != NULL && tags_have(b, &m->val, tag);
+}
+
+void event_tag(struct batch *b, struct event *ev, slice tag, bool unique)
+{
+    struct key key = core_key(tags_name);
+    struct member *m = map_find(&ev->data, key.name, key.hash);
+    if (m != NULL && m->val.type != VALUE_NIL) {
+        if (unique && tags_have(b, &m->val, tag)) return;
+        struct value tags = appended(b, &m->val, value_string(tag));
+        tags.key_flags = m->val.key_flags;
+        m->val = tags;
         return;
     }
-    map_put(&ev->data, &b->arena, key, appended(b, &m->val, value_string(tag)));
+    struct value *one = arena_alloc(&b->arena, sizeof(*one), 16);
+    *one = value_string(tag);
+    struct value tags = value_list(one, 1);
+    if (m == NULL)
+        map_append(&ev->data, &b->arena, key, tags);
+    else
+        map_put(&ev->data, &b->arena, key, tags);
 }
 
 void event_copy(struct batch *b, struct event *to, const struct event *from)

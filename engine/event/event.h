@@ -12,6 +12,7 @@
 #include "engine/base/buf.h"
 #include "engine/event/fieldref.h"
 #include "engine/event/map.h"
+#include "engine/event/time_format.h"
 
 enum event_flag { EVENT_CANCELLED = 1, EVENT_TRACED = 2 };
 #define EVENT_NONE UINT32_MAX
@@ -55,6 +56,7 @@ struct batch {
     struct receipt **hold;
     uint32_t hold_n, hold_cap;
     struct buf scratch; /* for building text; contents die at the next use */
+    struct time_memo time_memo[TIME_MEMOS];
     struct batch *next; /* free list, queues; the holder's business */
 };
 

@@ -47,6 +47,7 @@ static void fill(struct fieldref *ref, const slice *key, uint32_t n, struct aren
     }
     ref->tags = ref->root == FIELD_DATA && slice_equal(key[0], SLICE("tags"));
     ref->depth = n;
+    ref->top = ref->root == FIELD_DATA && n == 1;
     ref->step = arena_alloc(arena, (n + 1) * sizeof(struct field_step), 8);
     for (uint32_t i = 0; i < n; i++) {
         struct field_step *step = &ref->step[i];

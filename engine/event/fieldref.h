@@ -22,6 +22,7 @@ struct field_step {
 struct fieldref {
     uint8_t root;   /* enum field_root */
     bool tags;      /* [tags]... : only strings and lists of strings may be put there */
+    bool top;       /* a field of the event itself: one step below FIELD_DATA */
     uint32_t depth; /* steps below the root; 0 for [@metadata] and [@timestamp] */
     struct field_step *step;
     slice text; /* as written */

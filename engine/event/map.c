@@ -50,7 +50,7 @@ struct member *map_find_indexed(const struct map *map, slice key, uint32_t hash)
     uint32_t mask = map_slot_mask(map);
     for (uint32_t i = hash & mask; slots[i] != 0; i = (i + 1) & mask) {
         struct member *m = &map->at[slots[i] - 1];
-        if (m->hash == hash && m->key_n == key.n && memcmp(m->key, key.p, key.n) == 0) return m;
+        if (member_is(m, key, hash)) return m;
     }
     return NULL;
 }

@@ -58,15 +58,55 @@ static inline struct key key_borrow(slice name)
 
 struct member *map_find_indexed(const struct map *map, slice key, uint32_t hash);
 
+static inline bool member_is(const struct member *m, slice key, uint32_t hash)
+{
+    return m->hash == hash && m->key_n == key.n &&
+           (m->key == key.p || bytes_equal(m->key, key.p, key.n));
+}
+
 /* NULL when absent. */
 static inline struct member *map_find(const struct map *map, slice key, uint32_t hash)
 {
     if (__builtin_expect(map->cap > MAP_SCAN_MAX, 0)) return map_find_indexed(map, key, hash);
-    for (uint32_t i = 0; i < map->n; i++) {
-        struct member *m = &map->at[i];
-        if (m->hash == hash && m->key_n == key.n && memcmp(m->key, key.p, key.n) == 0) return m;
-    }
+    for (uint32_t i = 0; i < map->n; i++)
+        if (member_is(&map->at[i], key, hash)) return &map->at[i];
     return NULL;
+}
+
+/* Among the first n members only: for those who append names that differ from each other. */
+static inline struct member *map_find_first(const struct map *map, uint32_t n, slice key,
+                                            uint32_t hash)
+{
+    if (__builtin_expect(map->cap > MAP_SCAN_MAX, 0)) return map_find_indexed(map, key, hash);
+    for (uint32_t i = 0; i < n; i++)
+        if (member_is(&map->at[i], key, hash)) return &map->at[i];
+    return NULL;
+}
+
+/* Whether no member has the hash: four at once, for names that are mostly absent. */
+static inline bool map_lacks(const struct map *map, uint32_t hash)
+{
+    const struct member *m = map->at;
+    uint32_t n = map->n;
+    for (; n >= 4; n -= 4, m += 4)
+        if (m[0].hash == hash || m[1].hash == hash || m[2].hash == hash || m[3].hash == hash)
+            return false;
+    for (; n > 0; n--, m++)
+        if (m->hash == hash) return false;
+    return true;
+}
+
+/* map_find for a loop over events: `guess` is where the last one had the key, and mostly this one
+ * has it there, too. */
+static inline struct member *map_find_near(const struct map *map, slice key, uint32_t hash,
+                                           uint32_t *guess)
+{
+    if (__builtin_expect(*guess < map->n && member_is(&map->at[*guess], key, hash), 1))
+        return &map->at[*guess];
+    if (map->cap <= MAP_SCAN_MAX && map_lacks(map, hash)) return NULL;
+    struct member *m = map_find(map, key, hash);
+    if (m != NULL) *guess = (uint32_t)(m - map->at);
+    return m;
 }
 
 void map_grow(struct map *map, struct arena *arena, uint32_t cap);

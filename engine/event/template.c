@@ -117,7 +117,7 @@ void template_add(const struct template *t, struct batch *b, struct event *ev, s
         case TEMPLATE_LITERAL: buf_add_slice(out, part->text); break;
         case TEMPLATE_FIELD: add_field(part, b, ev, out, missing); break;
         case TEMPLATE_TIME:
-            if (timed) time_format_add(part->format, ev->time.u.time_ns, tz_utc(), out);
+            if (timed) time_format_add_utc(part->format, ev->time.u.time_ns, b->time_memo, out);
             break;
         case TEMPLATE_EPOCH: {
             int64_t ns = ev->time.u.time_ns;

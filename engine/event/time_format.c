@@ -34,9 +34,30 @@ static void put_cstr(struct writer *w, const char *text)
     put_text(w, text, (uint32_t)strlen(text));
 }
 
+static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
+                                  "25262728293031323334353637383940414243444546474849"
+                                  "50515253545556575859606162636465666768697071727374"
+                                  "75767778798081828384858687888990919293949596979899";
+
+static inline void put_pair(struct writer *w, uint32_t num)
+{
+    memcpy(w->at, digit_pairs + 2 * num, 2);
+    w->at += 2;
+}
+
 /* At least `width` digits, a minus sign before them. */
 static void put_number(struct writer *w, int64_t num, uint32_t width)
 {
+    /* As nearly all parts of dates are. */
+    if (width == 2 && num >= 0 && num < 100) {
+        put_pair(w, (uint32_t)num);
+        return;
+    }
+    if (width <= 4 && num >= 1000 && num < 10000) {
+        put_pair(w, (uint32_t)num / 100);
+        put_pair(w, (uint32_t)num % 100);
+        return;
+    }
     char digits[20];
     uint32_t n = 0;
     uint64_t size = num < 0 ? 0 - (uint64_t)num : (uint64_t)num;
@@ -53,6 +74,11 @@ static void put_number(struct writer *w, int64_t num, uint32_t width)
 static void put_fraction(struct writer *w, uint32_t nanos, uint32_t width)
 {
     uint32_t unit = 100000000;
+    if (width == 3) {
+        *w->at++ = (char)('0' + nanos / 100000000);
+        put_pair(w, nanos / 1000000 % 100);
+        return;
+    }
     for (uint32_t i = 0; i < width; i++, unit /= 10)
         *w->at++ = unit == 0 ? '0' : (char)('0' + nanos / unit % 10);
 }
@@ -351,6 +377,28 @@ void time_format_add(const struct time_format *format, int64_t ns, const struct 
     if (format->bytes_max == 0) return; /* an empty pattern; `out` may have no memory yet */
     buf_room(out, format->bytes_max);
     out->n += time_format_write(format, ns, zone, buf_end(out));
+}
+
+void time_format_add_utc(const struct time_format *format, int64_t ns, struct time_memo *last,
+                         struct buf *out)
+{
+    last += format->id % TIME_MEMOS;
+    uint64_t since_ns = (uint64_t)ns - (uint64_t)last->from_ns;
+    if (last->id == format->id && since_ns < (uint64_t)format->step_ns) {
+        buf_add(out, last->text, last->n);
+        return;
+    }
+    size_t from = out->n;
+    time_format_add(format, ns, tz_utc(), out);
+    /* Not what nearly never repeats itself, nor the first step of all, which int64 cuts. */
+    size_t n = out->n - from;
+    if (format->step_ns < NS_PER_SEC || n == 0 || n > TIME_MEMO_BYTES ||
+        ns < INT64_MIN + format->step_ns)
+        return;
+    last->id = format->id;
+    last->from_ns = civil_floor_div(ns, format->step_ns) * format->step_ns;
+    last->n = (uint32_t)n;
+    memcpy(last->text, out->data + from, n);
 }
 
 void time_format_free(struct time_format *format)

@@ -43,6 +43,20 @@ void time_format_add(const struct time_format *format, int64_t ns, const struct 
  * "YYYY.MM.dd", down to a nanosecond. Callers that repeat themselves may keep the text. */
 int64_t time_format_step_ns(const struct time_format *format);
 
+/* What was written last, for formats that are used again and again: TIME_MEMOS of them, zeroed at
+ * first. Owner: one thread. */
+#define TIME_MEMOS 4u
+#define TIME_MEMO_BYTES 44u
+struct time_memo {
+    uint64_t id; /* of the format; 0: nothing yet */
+    int64_t from_ns;
+    uint32_t n;
+    char text[TIME_MEMO_BYTES];
+};
+/* time_format_add in UTC; `last` is an array of TIME_MEMOS. */
+void time_format_add_utc(const struct time_format *format, int64_t ns, struct time_memo *last,
+                         struct buf *out);
+
 /* The second last written; zeroed knows nothing. One per thread that formats. */
 struct time_iso_cache {
     int64_t second_begin_ns, day_begin_ns;

@@ -9,6 +9,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
+#include "engine/base/hash.h"
 
 /* Longer patterns, or letters repeated more often, are mistakes. */
 #define PATTERN_BYTES_MAX 4096u
@@ -397,6 +398,8 @@ struct time_format *time_format_new(slice pattern, enum time_syntax syntax,
     struct compiler c = {.pattern = pattern, .format = format, .error = error};
     format->syntax = syntax;
     format->step_ns = INT64_C(86400) * NS_PER_SEC;
+    format->id = hash_bytes(pattern.p, pattern.n, (uint64_t)syntax);
+    if (format->id == 0) format->id = 1;
     bool ok = pattern.n <= PATTERN_BYTES_MAX
                   ? (format->text = malloc(pattern.n + 1)) != NULL
                   : fail(&c, PATTERN_BYTES_MAX, "at most %u bytes", PATTERN_BYTES_MAX);

@@ -81,6 +81,7 @@ struct time_format {
     enum time_syntax syntax;
     uint32_t n, cap, text_n, bytes_max;
     int64_t step_ns;
+    uint64_t id; /* the same for equal patterns, never 0 */
     struct time_op *op;
     char *text; /* the literals */
 };

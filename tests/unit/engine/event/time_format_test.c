@@ -236,12 +236,56 @@ static void test_iso(void **state)
     }
 }
 
+/* Remembered texts are those that would be written, whatever instants and formats follow. */
+static void test_memo(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = {"YYYY.MM.dd",
+                                           "yyyy-MM-dd HH:mm:ss",
+                                           "xxxx.ww",
+                                           "HH",
+                                           "yyyy-MM-dd HH:mm:ss.SSS",
+                                           "EEEE 'the' d. MMMM yyyy, HH:mm:ss 'o''clock and more'"};
+    enum { N = sizeof(patterns) / sizeof(patterns[0]) };
+    struct time_format *format[N];
+    struct time_format_error error;
+    struct time_memo memo[TIME_MEMOS] = {0};
+    struct buf got = {0}, want = {0};
+    struct prng r;
+    prng_seed(&r, 9);
+    for (uint32_t i = 0; i < N; i++) {
+        format[i] = time_format_new(slice_from_cstr(patterns[i]), TIME_JODA, &error);
+        assert_non_null(format[i]);
+    }
+    int64_t ns = MARCH_NS;
+    for (int round = 0; round < 20000; round++) {
+        const struct time_format *f = format[prng_below(&r, N)];
+        int64_t step = INT64_C(1) << prng_below(&r, 50);
+        ns += (int64_t)prng_below(&r, (uint64_t)step) - step / 2;
+        if (round % 1000 == 0) ns = INT64_MIN + (int64_t)prng_below(&r, 1u << 30);
+        if (round % 1000 == 300) ns = MOON_NS;
+        if (round % 1000 == 600) ns = INT64_MAX - (int64_t)prng_below(&r, 1u << 30);
+        got.n = want.n = 0;
+        buf_add_cstr(&got, "x");
+        buf_add_cstr(&want, "x");
+        time_format_add_utc(f, ns, memo, &got);
+        time_format_add(f, ns, tz_utc(), &want);
+        assert_slice_equal(buf_slice(&got), buf_slice(&want));
+        if (ns > INT64_MAX - (INT64_C(1) << 50)) ns = MARCH_NS;
+        if (ns < INT64_MIN + (INT64_C(1) << 50)) ns = MARCH_NS;
+    }
+    for (uint32_t i = 0; i < N; i++) time_format_free(format[i]);
+    buf_fini(&got);
+    buf_fini(&want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_joda_letters), cmocka_unit_test(test_java_letters),
         cmocka_unit_test(test_zones),        cmocka_unit_test(test_bad_patterns),
-        cmocka_unit_test(test_steps),        cmocka_unit_test(test_iso),
+        cmocka_unit_test(test_steps),        cmocka_unit_test(test_memo),
+        cmocka_unit_test(test_iso),
     };
     return T_RUN(tests);
 }
