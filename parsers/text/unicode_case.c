@@ -76,10 +76,31 @@ static char map_ascii(char c, enum unicode_case to)
     return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
 }
 
+/* Eight bytes at once, up to the first that is not ASCII; returns how many are written. Nearly all
+ * text ends here. */
+static uint32_t ascii_write(slice text, enum unicode_case to, char *out)
+{
+    const uint64_t every = 0x0101010101010101ull, top = 0x80 * every;
+    const uint64_t first = (to == CASE_LOWER ? 'A' : 'a') * every;
+    const uint64_t last = (to == CASE_LOWER ? 'Z' : 'z') * every;
+    uint64_t word;
+    uint32_t i = 0;
+    for (; i + 8 <= text.n; i += 8) {
+        memcpy(&word, text.p + i, 8);
+        if ((word & top) != 0) return i;
+        /* The top bit of a byte: it is at least `first`, and not above `last`. */
+        uint64_t letters = ((word | top) - first) & ~(word + (0x7f * every - last)) & top;
+        word ^= letters >> 2;
+        memcpy(out + i, &word, 8);
+    }
+    for (; i < text.n && (unsigned char)text.p[i] < 0x80; i++) out[i] = map_ascii(text.p[i], to);
+    return i;
+}
+
 uint32_t unicode_case_write(slice text, enum unicode_case to, char *out)
 {
-    uint32_t n = 0, step = 1;
-    for (uint32_t i = 0; i < text.n; i += step) {
+    uint32_t n = to == CASE_CAPITALIZE ? 0 : ascii_write(text, to, out), step = 1;
+    for (uint32_t i = n; i < text.n; i += step) {
         enum unicode_case now = to == CASE_CAPITALIZE && i > 0 ? CASE_LOWER : to;
         if ((unsigned char)text.p[i] < 0x80) {
             out[n++] = map_ascii(text.p[i], now);
