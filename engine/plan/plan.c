@@ -194,14 +194,21 @@ static void split(struct plan_run *run, const struct plan_node *node, struct sel
                   struct sel *yes, struct sel *rest)
 {
     struct plan_state *s = run->state;
+    uint8_t *verdict = arena_alloc(&run->batch->arena, (size_t)from.n + 1, 1);
     *yes = sel_new(run->batch, from.n);
     *rest = sel_new(run->batch, from.n);
+    condition_test(node->cond, s->scratch, run->batch, from.at, from.n, verdict);
+    uint32_t *yes_at = yes->at, *rest_at = rest->at, yes_n = 0;
+    /* Each event is written to both and counted in one: there is room for one more, and a branch
+     * would be guessed wrong too often. */
     for (uint32_t i = 0; i < from.n; i++) {
-        enum verdict verdict =
-            condition_test(node->cond, s->scratch, run->batch, &run->batch->event[from.at[i]]);
-        if (verdict == VERDICT_ERROR) condition_failed(s, node);
-        sel_add(verdict == VERDICT_TRUE ? yes : rest, from.at[i]);
+        if (__builtin_expect(verdict[i] == VERDICT_ERROR, 0)) condition_failed(s, node);
+        bool is_true = verdict[i] == VERDICT_TRUE;
+        yes_at[yes_n] = rest_at[i - yes_n] = from.at[i];
+        yes_n += is_true;
     }
+    yes->n = yes_n;
+    rest->n = from.n - yes_n;
 }
 
 static void branch_enter(struct plan_run *run, const struct plan_node *node)
