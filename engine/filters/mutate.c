@@ -10,12 +10,14 @@
 #include <stdlib.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/bytes.h"
 #include "engine/base/log.h"
 #include "engine/base/utf8.h"
+#include "engine/filters/mutate_convert.h"
 #include "engine/plan/common_options.h"
 #include "engine/plan/ruby_text.h"
 #include "parsers/grok/regex_replace.h"
-#include "parsers/text/ruby_number.h"
+#include "parsers/text/literal.h"
 #include "parsers/text/unicode_case.h"
 
 /* Text one gsub may produce; more is a failure of the event. */
@@ -38,17 +40,6 @@ enum op_kind {
     OP_COPY
 };
 
-enum conversion {
-    CONVERT_STRING,
-    CONVERT_INTEGER,
-    CONVERT_FLOAT,
-    CONVERT_BOOLEAN,
-    CONVERT_INTEGER_EU,
-    CONVERT_FLOAT_EU
-};
-static const char *const conversions[] = {"string",  "integer",    "float",
-                                          "boolean", "integer_eu", "float_eu"};
-
 struct op {
     enum op_kind kind;
     struct fieldref ref;        /* the field it works on */
@@ -60,6 +51,8 @@ struct op {
     enum unicode_case to_case;
     slice separator;
     struct regex *regex; /* gsub; NULL: rendered from `needle` for each event */
+    slice literal;       /* what `regex` matches if it is plain text, else empty */
+    bool plain;          /* ... and its replacement is constant, without backslashes */
     struct template needle;
 };
 
@@ -80,6 +73,7 @@ struct mutate_state {
     struct regex_scratch *scratch;
     struct buf out;
     struct gsub_slot slot[GSUB_CACHE_SLOTS];
+    uint32_t *place; /* of each operation's field in the last event that had it */
     struct counter failures, unconverted;
     struct log_gate gate;
 };
@@ -89,6 +83,7 @@ struct mutation {
     struct mutate_state *state;
     struct batch *batch;
     struct event *ev;
+    uint32_t *place;     /* the present operation's */
     const char *failure; /* why the last operation failed */
 };
 
@@ -104,9 +99,25 @@ static bool put(struct mutation *m, const struct fieldref *ref, struct value val
     return fail(m, "the field cannot be set");
 }
 
+/* Most events have their fields in the same places. */
 static struct value *get(struct mutation *m, const struct fieldref *ref)
 {
-    return event_get(m->batch, m->ev, ref);
+    if (!ref->top) return event_get(m->batch, m->ev, ref);
+    const struct key *key = &ref->step->key;
+    struct member *found = map_find_near(&m->ev->data, key->name, key->hash, m->place);
+    if (found == NULL) return NULL;
+    value_resolve(&found->val, &m->batch->arena);
+    return &found->val;
+}
+
+/* put() over what get() found: it need not be looked for again. */
+static bool set(struct mutation *m, const struct fieldref *ref, struct value *found,
+                struct value val)
+{
+    if (ref->tags || ref->root == FIELD_TIMESTAMP) return put(m, ref, val);
+    val.key_flags = found->key_flags;
+    *found = val;
+    return true;
 }
 
 static const struct fieldref *name_ref(struct mutation *m, const struct field_name *name,
@@ -123,13 +134,14 @@ static bool op_coerce(struct mutation *m, const struct op *op)
 {
     struct value *v = get(m, &op->ref);
     if (v == NULL || v->type != VALUE_NIL) return true;
-    return put(m, &op->ref, value_string(template_render(&op->text, m->batch, m->ev, NULL)));
+    return set(m, &op->ref, v, value_string(template_render(&op->text, m->batch, m->ev, NULL)));
 }
 
 static bool op_update(struct mutation *m, const struct op *op)
 {
-    if (get(m, &op->ref) == NULL) return true;
-    return put(m, &op->ref, value_string(template_render(&op->text, m->batch, m->ev, NULL)));
+    struct value *v = get(m, &op->ref);
+    if (v == NULL) return true;
+    return set(m, &op->ref, v, value_string(template_render(&op->text, m->batch, m->ev, NULL)));
 }
 
 static bool op_replace(struct mutation *m, const struct op *op)
@@ -153,7 +165,10 @@ static bool op_rename(struct mutation *m, const struct op *op)
         if (v == NULL) return true;
         val = *v;
     }
-    event_remove(m->batch, m->ev, from);
+    if (from->top)
+        map_remove_at(&m->ev->data, *m->place); /* get() found it there */
+    else
+        event_remove(m->batch, m->ev, from);
     return put(m, to, val);
 }
 
@@ -170,122 +185,6 @@ static bool op_copy(struct mutation *m, const struct op *op)
 
 /* ---- convert ----------------------------------------------------------------- */
 
-/* String#strip: white space and NUL at both ends. */
-static slice strip(slice s)
-{
-    while (s.n > 0 && (s.p[0] == '\0' || s.p[0] == ' ' || (s.p[0] >= '\t' && s.p[0] <= '\r')))
-        s = slice_from(s, 1);
-    while (s.n > 0) {
-        char c = s.p[s.n - 1];
-        if (c != '\0' && c != ' ' && !(c >= '\t' && c <= '\r')) break;
-        s.n--;
-    }
-    return s;
-}
-
-/* The text without group separators; eu swaps the roles of comma and point. */
-static slice number_text(struct mutation *m, slice text, bool eu)
-{
-    text = strip(text);
-    char group = eu ? '.' : ',';
-    if (slice_find_byte(text, group) < 0 && (!eu || slice_find_byte(text, ',') < 0)) return text;
-    char *out = arena_alloc(&m->batch->arena, (size_t)text.n + 1, 1);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < text.n; i++) {
-        if (text.p[i] == group) continue;
-        out[n++] = eu && text.p[i] == ',' ? '.' : text.p[i];
-    }
-    return slice_make(out, n);
-}
-
-static bool to_integer(struct mutation *m, const struct value *v, bool eu, struct value *out)
-{
-    struct arena *arena = &m->batch->arena;
-    *out = *v;
-    switch (v->type) {
-    case VALUE_INT:
-    case VALUE_BIGNUM: return true;
-    case VALUE_BOOL: *out = value_int(v->u.yes ? 1 : 0); return true;
-    case VALUE_FLOAT:
-        if (ruby_float_to_i(v->u.real, arena, out)) return true;
-        return fail(m, "the number is not finite");
-    case VALUE_TIME: *out = value_int(v->u.time_ns / 1000000000); return true;
-    case VALUE_STRING:
-        if (ruby_integer_parse(number_text(m, value_slice(v), eu), arena, out)) return true;
-        return fail(m, "invalid value for an integer");
-    default: return fail(m, "a list or hash cannot become an integer");
-    }
-}
-
-static bool to_float(struct mutation *m, const struct value *v, bool eu, struct value *out)
-{
-    double real = 0;
-    switch (v->type) {
-    case VALUE_FLOAT: *out = *v; return true;
-    case VALUE_INT: real = (double)v->u.num; break;
-    case VALUE_BIGNUM: real = ruby_to_f(value_slice(v)); break;
-    case VALUE_BOOL: real = v->u.yes ? 1.0 : 0.0; break;
-    case VALUE_TIME: real = (double)v->u.time_ns / 1e9; break;
-    case VALUE_STRING:
-        if (!ruby_float_parse(number_text(m, value_slice(v), eu), &m->batch->arena, &real))
-            return fail(m, "invalid value for a float");
-        break;
-    default: return fail(m, "a list or hash cannot become a float");
-    }
-    *out = value_float(real);
-    return true;
-}
-
-/* /^(...|1.0)$/i of the plugin: any line may match, and the point is any character. */
-static bool line_is(slice line, const char *const *words, char digit)
-{
-    for (; *words != NULL; words++)
-        if (slice_equal_nocase(line, slice_from_cstr(*words))) return true;
-    return line.n == 3 && line.p[0] == digit && line.p[2] == '0';
-}
-
-static bool text_has_line(slice text, const char *const *words, char digit)
-{
-    for (;;) {
-        int64_t newline = slice_find_byte(text, '\n');
-        slice line = newline < 0 ? text : slice_part(text, 0, (uint32_t)newline);
-        if (line_is(line, words, digit)) return true;
-        if (newline < 0) return false;
-        text = slice_from(text, (uint32_t)newline + 1);
-    }
-}
-
-static void to_boolean(struct mutation *m, struct value *v, struct value *out)
-{
-    static const char *const yes[] = {"true", "t", "yes", "y", "1", NULL};
-    static const char *const no[] = {"false", "f", "no", "n", "0", NULL};
-    slice text = value_to_slice(v, &m->batch->arena, &m->batch->scratch);
-    *out = *v;
-    if (text_has_line(text, yes, '1'))
-        *out = value_bool(true);
-    else if (text.n == 0 || text_has_line(text, no, '0'))
-        *out = value_bool(false);
-    else
-        counter_add(&m->state->unconverted, 1);
-}
-
-static bool convert_one(struct mutation *m, enum conversion to, struct value *v, struct value *out)
-{
-    bool eu = to == CONVERT_INTEGER_EU || to == CONVERT_FLOAT_EU;
-    switch (to) {
-    case CONVERT_INTEGER:
-    case CONVERT_INTEGER_EU: return to_integer(m, v, eu, out);
-    case CONVERT_FLOAT:
-    case CONVERT_FLOAT_EU: return to_float(m, v, eu, out);
-    case CONVERT_BOOLEAN: to_boolean(m, v, out); return true;
-    case CONVERT_STRING: break;
-    }
-    *out = *v;
-    if (v->type != VALUE_STRING)
-        *out = value_string(ruby_text_slice(v, &m->batch->arena, &m->batch->scratch));
-    return true;
-}
-
 typedef bool (*item_fn)(struct mutation *m, const struct op *op, struct value *in,
                         struct value *out);
 
@@ -293,7 +192,7 @@ typedef bool (*item_fn)(struct mutation *m, const struct op *op, struct value *i
 static bool each_item(struct mutation *m, const struct op *op, struct value *v, item_fn fn)
 {
     struct value out;
-    if (v->type != VALUE_LIST) return fn(m, op, v, &out) && put(m, &op->ref, out);
+    if (v->type != VALUE_LIST) return fn(m, op, v, &out) && set(m, &op->ref, v, out);
     struct value *items =
         arena_alloc(&m->batch->arena, ((size_t)v->n + 1) * sizeof(struct value), 16);
     uint32_t n = v->n;
@@ -302,15 +201,18 @@ static bool each_item(struct mutation *m, const struct op *op, struct value *v, 
         value_resolve(&in[i], &m->batch->arena);
         if (!fn(m, op, &in[i], &items[i])) return false;
     }
-    return put(m, &op->ref, value_list(items, n));
+    return set(m, &op->ref, v, value_list(items, n));
 }
 
 static bool convert_item(struct mutation *m, const struct op *op, struct value *in,
                          struct value *out)
 {
-    if (in->type != VALUE_NIL) return convert_one(m, op->conversion, in, out);
+    bool unconverted = false;
     *out = *in;
-    return true;
+    if (in->type == VALUE_NIL) return true;
+    const char *why = conversion_run(op->conversion, m->batch, in, out, &unconverted);
+    if (unconverted) counter_add(&m->state->unconverted, 1);
+    return why == NULL || fail(m, why);
 }
 
 static bool op_convert(struct mutation *m, const struct op *op)
@@ -341,10 +243,25 @@ static const struct regex *gsub_regex(struct mutation *m, const struct op *op)
     return regex;
 }
 
+static bool gsub_literal(struct mutation *m, const struct op *op, slice replacement,
+                         struct value *out)
+{
+    slice text;
+    switch (literal_replace(value_slice(out), op->literal, replacement, GSUB_BYTES_MAX,
+                            &m->batch->arena, &text)) {
+    case LITERAL_ABSENT: return true;
+    case LITERAL_TOO_LONG: return fail(m, "gsub gave up: too much output");
+    case LITERAL_REPLACED: break;
+    }
+    *out = value_string(text);
+    return true;
+}
+
 static bool gsub_item(struct mutation *m, const struct op *op, struct value *in, struct value *out)
 {
     *out = *in;
     if (in->type != VALUE_STRING) return true;
+    if (op->plain) return gsub_literal(m, op, op->text.text, out);
     const struct regex *regex = gsub_regex(m, op);
     if (regex == NULL) return fail(m, "the rendered gsub pattern is no regular expression");
     slice replacement = template_render(&op->text, m->batch, m->ev, NULL);
@@ -392,7 +309,7 @@ static bool strip_item(struct mutation *m, const struct op *op, struct value *in
     (void)op;
     if (in->type != VALUE_STRING) return fail(m, "strip needs strings in the list");
     *out = *in;
-    slice text = strip(value_slice(in));
+    slice text = ruby_strip(value_slice(in));
     out->u.str = text.p;
     out->n = text.n;
     return true;
@@ -453,15 +370,35 @@ static uint32_t split_pieces(const struct value *in, slice separator, struct val
     return items == NULL ? n : kept;
 }
 
+/* The same for a separator of one byte that is no blank. */
+static struct value split_by_byte(struct mutation *m, const struct value *in, char separator)
+{
+    slice text = value_slice(in);
+    uint32_t n = bytes_count(text, separator) + 1, kept = 0;
+    struct value *items = arena_alloc(&m->batch->arena, (size_t)n * sizeof(struct value), 16);
+    uint32_t few[64], *end = few;
+    if (n > ARRAY_LEN(few)) end = arena_alloc(&m->batch->arena, (size_t)n * sizeof(*end), 4);
+    bytes_places(text, separator, end);
+    end[n - 1] = text.n;
+    for (uint32_t i = 0, from = 0; i < n; from = end[i++] + 1) {
+        items[i] = value_string(slice_make(text.p + from, end[i] - from));
+        items[i].flags = in->flags & VALUE_CLEAN;
+        if (end[i] > from) kept = i + 1;
+    }
+    return value_list(items, kept);
+}
+
 static bool op_split(struct mutation *m, const struct op *op)
 {
     struct value *v = get(m, &op->ref);
     if (v == NULL || v->type != VALUE_STRING) return true;
     struct value in = *v;
+    if (op->separator.n == 1 && op->separator.p[0] != ' ')
+        return set(m, &op->ref, v, split_by_byte(m, &in, op->separator.p[0]));
     size_t n = split_pieces(&in, op->separator, NULL);
     struct value *items = arena_alloc(&m->batch->arena, (n + 1) * sizeof(struct value), 16);
     uint32_t kept = split_pieces(&in, op->separator, items);
-    return put(m, &op->ref, value_list(items, kept));
+    return set(m, &op->ref, v, value_list(items, kept));
 }
 
 /* Array#join: lists inside are joined with the same separator. */
@@ -480,14 +417,36 @@ static void join_list(struct mutation *m, const struct value *list, slice separa
     }
 }
 
+/* The same for a list of strings alone, straight into the arena. */
+static bool join_strings(struct mutation *m, const struct value *list, slice separator, slice *out)
+{
+    size_t room = (size_t)list->n * separator.n;
+    for (uint32_t i = 0; i < list->n; i++) {
+        value_resolve(&list->u.list[i], &m->batch->arena);
+        if (list->u.list[i].type != VALUE_STRING) return false;
+        room += list->u.list[i].n;
+    }
+    char *text = arena_alloc(&m->batch->arena, room + 1, 1), *to = text;
+    for (uint32_t i = 0; i < list->n; i++) {
+        if (i > 0) to = bytes_add(to, separator);
+        to = bytes_add(to, value_slice(&list->u.list[i]));
+    }
+    *out = slice_make(text, (size_t)(to - text));
+    return true;
+}
+
 static bool op_join(struct mutation *m, const struct op *op)
 {
     struct value *v = get(m, &op->ref);
     if (v == NULL || v->type != VALUE_LIST) return true;
     bool first = true;
-    m->state->out.n = 0;
-    join_list(m, v, op->separator, &first);
-    return put(m, &op->ref, value_string(arena_copy(&m->batch->arena, buf_slice(&m->state->out))));
+    slice text;
+    if (!join_strings(m, v, op->separator, &text)) {
+        m->state->out.n = 0;
+        join_list(m, v, op->separator, &first);
+        text = arena_copy(&m->batch->arena, buf_slice(&m->state->out));
+    }
+    return set(m, &op->ref, v, value_string(text));
 }
 
 /* ---- merge ---------------------------------------------------------------------- */
@@ -568,11 +527,12 @@ static enum applied mutate_apply(void *state, const void *config, struct batch *
                                  const struct sel *in, struct sel *hit, struct plan_run *run)
 {
     const struct mutate_cfg *cfg = config;
+    struct mutate_state *s = state;
     (void)run;
     for (uint32_t i = 0; i < in->n; i++) {
-        struct mutation m = {state, b, &b->event[in->at[i]], NULL};
+        struct mutation m = {s, b, &b->event[in->at[i]], s->place, NULL};
         uint32_t k = 0;
-        while (k < cfg->op_n && op_table[cfg->op[k].kind](&m, &cfg->op[k])) k++;
+        while (k < cfg->op_n && op_table[cfg->op[k].kind](&m, &cfg->op[k])) k++, m.place++;
         if (k == cfg->op_n)
             sel_add(hit, in->at[i]);
         else
@@ -588,11 +548,14 @@ static void mutate_undecorated(void *state, const void *config, struct batch *b,
     event_tag(b, ev, cfg->tag_on_failure, true);
 }
 
-static err mutate_start(void *state, const void *cfg, struct worker *worker)
+static err mutate_start(void *state, const void *config, struct worker *worker)
 {
+    const struct mutate_cfg *cfg = config;
     struct mutate_state *s = state;
-    (void)cfg, (void)worker;
+    (void)worker;
     s->scratch = regex_scratch_new();
+    s->place = calloc((size_t)cfg->op_n + 1, sizeof(*s->place));
+    ASSERT(s->place != NULL);
     return ERR_OK;
 }
 
@@ -601,6 +564,7 @@ static void mutate_stop(void *state, const void *cfg)
     struct mutate_state *s = state;
     (void)cfg;
     regex_scratch_free(s->scratch);
+    free(s->place);
     buf_fini(&s->out);
     for (uint32_t i = 0; i < GSUB_CACHE_SLOTS; i++) {
         if (s->slot[i].regex == NULL) continue;
@@ -662,11 +626,7 @@ static err compile_rename(struct compiler *c, struct op *op, const struct config
 static err compile_convert(struct compiler *c, struct op *op, const struct config_pair *pair)
 {
     err e = compile_fieldref(c, &op->ref, pair->key.text, pair->key.pos);
-    for (uint32_t i = 0; config_is_scalar(&pair->val) && i < ARRAY_LEN(conversions); i++) {
-        if (!slice_equal(pair->val.text, slice_from_cstr(conversions[i]))) continue;
-        op->conversion = (enum conversion)i;
-        return e;
-    }
+    if (config_is_scalar(&pair->val) && conversion_find(pair->val.text, &op->conversion)) return e;
     if (config_is_scalar(&pair->val))
         diag_error(c->diag, pair->val.pos,
                    "one of string, integer, float, boolean, integer_eu, "
@@ -735,6 +695,11 @@ static err compile_one_gsub(struct compiler *c, struct op *op, const struct conf
         return compile_template(c, &op->needle, triple[1].text, triple[1].pos);
     struct grok_error error = {0};
     op->regex = regex_new(triple[1].text, 0, &error);
+    char *literal = heap_alloc(c->heap, (size_t)triple[1].text.n + 1);
+    if (literal_of_regex(triple[1].text, literal, &op->literal.n)) op->literal.p = literal;
+    if (op->literal.p == NULL) op->literal.n = 0;
+    op->plain = op->literal.n > 0 && template_is_constant(&op->text) &&
+                slice_find_byte(op->text.text, '\\') < 0;
     if (op->regex != NULL) return ERR_OK;
     diag_error(c->diag, config_value_pos_in(&triple[1], error.at), NULL,
                "gsub: bad regular expression `%.*s`: %s", SLICE_FMT(triple[1].text), error.text);
