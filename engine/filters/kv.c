@@ -81,9 +81,8 @@ static slice transform(struct kv_run *r, slice text, int how)
     return slice_make(out, unicode_case_write(text, transform_case[how], out));
 }
 
-static slice cleaned(struct kv_run *r, slice text, const struct cleaning *how)
+static slice clean(struct kv_run *r, slice text, const struct cleaning *how)
 {
-    if (!how->trims && !how->removes) return text;
     char *scratch = arena_alloc(&r->batch->arena, (size_t)text.n + 1, 1);
     if (how->trims) {
         text = kv_trim(&how->trim, text, scratch);
@@ -91,6 +90,11 @@ static slice cleaned(struct kv_run *r, slice text, const struct cleaning *how)
             scratch = arena_alloc(&r->batch->arena, (size_t)text.n + 1, 1);
     }
     return how->removes ? kv_remove(&how->remove, text, scratch) : text;
+}
+
+static inline slice cleaned(struct kv_run *r, slice text, const struct cleaning *how)
+{
+    return how->trims || how->removes ? clean(r, text, how) : text;
 }
 
 static bool listed(struct kv_run *r, const struct template_list *list, slice key)
@@ -143,8 +147,10 @@ static void add_pair(struct kv_run *r, const struct kv_pair *pair, struct map *m
     key = transform(r, key, cfg->transform_key);
     if (cfg->include.n > 0 && !listed(r, &cfg->include, key)) return;
     if (listed(r, &cfg->exclude, key)) return;
-    slice prefix = template_render(&cfg->prefix, r->batch, r->ev, NULL);
-    if (prefix.n > 0) key = arena_join(&r->batch->arena, prefix, key);
+    if (cfg->prefix.n > 0) {
+        slice prefix = template_render(&cfg->prefix, r->batch, r->ev, NULL);
+        if (prefix.n > 0) key = arena_join(&r->batch->arena, prefix, key);
+    }
     slice value = cleaned(r, pair->value, &cfg->clean_value);
     value = transform(r, value, cfg->transform_value);
     struct key name = key_borrow(key);
@@ -212,15 +218,27 @@ static void collect(struct kv_run *r, struct value *source, struct map *map)
     }
 }
 
+/* The names of `map` differ: until one of them is a reference, only what the event had before them
+ * may have the same name. */
 static bool set_all(struct kv_run *r, const struct map *map)
 {
+    struct map *data = &r->ev->data;
+    struct arena *arena = &r->batch->arena;
+    uint32_t older_n = data->n;
+    bool references = false;
+    if (data->n + map->n > data->cap) map_grow(data, arena, data->n + map->n);
     for (uint32_t i = 0; i < map->n; i++) {
         const struct member *m = &map->at[i];
         struct key key = {{m->key, m->key_n}, m->hash, m->val.key_flags};
         if (field_is_plain(key.name)) {
-            map_put(&r->ev->data, &r->batch->arena, key, m->val);
+            struct member *old = map_find_first(data, older_n, key.name, key.hash);
+            if (references || old != NULL)
+                map_put(data, arena, key, m->val);
+            else
+                map_append(data, arena, key, m->val);
             continue;
         }
+        references = true;
         struct fieldref ref;
         if (fieldref_parse(&ref, key.name, &r->batch->arena) != ERR_OK ||
             event_put(r->batch, r->ev, &ref, m->val) != ERR_OK)

@@ -63,7 +63,9 @@ err kv_compile(const struct kv_options *options, struct kv *out)
                       out->value_pattern.match_at == NULL;
     for (int i = 0; i < 128; i++)
         out->stop[i] = (uint8_t)((out->key_stop.ascii[i] ? KV_STOP_KEY : 0) |
-                                 (out->field_split.ascii[i] ? KV_STOP_FIELD : 0));
+                                 (out->field_split.ascii[i] ? KV_STOP_FIELD : 0) |
+                                 (out->value_split.ascii[i] ? KV_STOP_VALUE : 0) |
+                                 (i == '\\' ? KV_STOP_SLASH : 0));
     return ERR_OK;
 }
 
@@ -115,6 +117,13 @@ static bool value_split_at(struct kv_scan *s, uint32_t i, uint32_t *end)
     const struct kv *kv = s->kv;
     uint32_t n;
     uint32_t at = i;
+    s->steps++;
+    if (kv->bytes_only && (i == s->text.n || s->text.p[i] != ' ')) {
+        if (i == s->text.n || !(kv->stop[(uint8_t)s->text.p[i]] & KV_STOP_VALUE)) return false;
+        for (at++; !kv->strict && at < s->text.n && s->text.p[at] == ' ';) at++;
+        *end = at;
+        return true;
+    }
     if (!kv->strict)
         while (at < s->text.n && s->text.p[at] == ' ') at++;
     s->steps += at - i;
@@ -185,11 +194,26 @@ static bool units_end(struct kv_scan *s, struct units u, uint32_t i)
     return i < s->text.n && s->text.p[i] == u.quote && value_ends_at(s, i + 1, &ignored);
 }
 
+/* The first place from i on whose byte has one of the stop bits; only where bytes decide. */
+static uint32_t stop_find(struct kv_scan *s, uint32_t i, uint32_t bits)
+{
+    const uint8_t *stop = s->kv->stop;
+    const char *p = s->text.p;
+    uint32_t from = i, n = s->text.n;
+    while (i < n && (stop[(uint8_t)p[i]] & bits) == 0) i++;
+    s->steps += i - from;
+    return i;
+}
+
 /* From i to the first place no run can cross: a stop that no backslash precedes. */
 static uint32_t units_reach(struct kv_scan *s, struct units u, uint32_t from, bool *escapes)
 {
     uint32_t i = from;
     *escapes = false;
+    if (s->kv->bytes_only && u.quote == 0) {
+        i = stop_find(s, from, KV_STOP_KEY | KV_STOP_SLASH);
+        if (i == s->text.n || s->text.p[i] != '\\') return i;
+    }
     while (i < s->text.n) {
         uint32_t n = 1;
         if (s->text.p[i] == '\\')
@@ -233,10 +257,11 @@ static uint32_t units_run(struct kv_scan *s, struct units u, uint32_t from, uint
 /* ---- the scan
  * ------------------------------------------------------------------------------------ */
 
-/* The next key from scan->at on that has a value split behind it. */
-static bool key_find(struct kv_scan *s, slice *key)
+/* The next key from scan->at on that has a value split behind it, and where its value begins. */
+static bool key_find(struct kv_scan *s, slice *key, uint32_t *value_from)
 {
     const struct units u = {0};
+    const uint8_t *stop = s->kv->stop;
     uint32_t n;
     uint32_t i = s->at;
     while (i < s->text.n) {
@@ -245,7 +270,12 @@ static bool key_find(struct kv_scan *s, slice *key)
             return false;
         }
         s->steps++;
-        if (s->text.p[i] != '\\' && key_stops_at(s, i, &n)) {
+        if (s->kv->bytes_only) {
+            if ((stop[(uint8_t)s->text.p[i]] & (KV_STOP_KEY | KV_STOP_SLASH)) == KV_STOP_KEY) {
+                i++;
+                continue;
+            }
+        } else if (s->text.p[i] != '\\' && key_stops_at(s, i, &n)) {
             i += n;
             continue;
         }
@@ -255,9 +285,11 @@ static bool key_find(struct kv_scan *s, slice *key)
         uint32_t to = units_reach(s, u, i, &escapes);
         if (escapes)
             units_run(s, u, i, to, &start, &end);
-        else if (units_end(s, u, to))
+        else if (value_split_at(s, to, value_from))
             end = to;
         if (end != NONE && start != NONE) {
+            bool split = !escapes || value_split_at(s, end, value_from);
+            (void)split; /* units_run saw it */
             *key = slice_make(s->text.p + start, end - start);
             return true;
         }
@@ -283,12 +315,15 @@ static char quote_closing(const struct kv *kv, char open)
 static bool quoted_find(struct kv_scan *s, uint32_t from, char closing, slice *value, uint32_t *end)
 {
     const struct units u = {closing};
-    if (slice_find_byte(slice_from(s->text, from), closing) < 0) {
+    int64_t found = slice_find_byte(slice_from(s->text, from), closing);
+    if (found < 0) {
         s->steps += s->text.n - from;
         return false;
     }
-    bool escapes;
-    uint32_t to = units_reach(s, u, from, &escapes);
+    bool escapes = slice_find_byte(slice_part(s->text, from, (uint32_t)found), '\\') >= 0;
+    uint32_t to = from + (uint32_t)found;
+    s->steps += (uint32_t)found;
+    if (escapes) to = units_reach(s, u, from, &escapes);
     uint32_t ignored_start;
     uint32_t ignored_end;
     uint32_t close = NONE;
@@ -308,6 +343,8 @@ static slice unquoted_take(struct kv_scan *s, uint32_t from, uint32_t *end)
     uint32_t i = from;
     uint32_t n;
     while (i < s->text.n) {
+        if (s->kv->bytes_only) i = stop_find(s, i, KV_STOP_FIELD | KV_STOP_SLASH);
+        if (i == s->text.n) break;
         char c = s->text.p[i];
         if (c == '\\' && i + 1 < s->text.n && s->text.p[i + 1] != '\n') {
             i += 1 + char_bytes(s, i + 1);
@@ -325,11 +362,9 @@ static slice unquoted_take(struct kv_scan *s, uint32_t from, uint32_t *end)
 bool kv_scan_next(struct kv_scan *s, struct kv_pair *out)
 {
     *out = (struct kv_pair){0};
-    if (s->exhausted || !key_find(s, &out->key)) return false;
     uint32_t from = 0;
     uint32_t end = 0;
-    bool split = value_split_at(s, (uint32_t)(out->key.p + out->key.n - s->text.p), &from);
-    (void)split; /* key_find saw it */
+    if (s->exhausted || !key_find(s, &out->key, &from)) return false;
     char open = from < s->text.n ? s->text.p[from] : 0;
     char closing = quote_closing(s->kv, open);
     if (closing != 0 && quoted_find(s, from + 1, closing, &out->value, &end))

@@ -53,7 +53,7 @@ struct kv_options {
     bool whitespace_strict;
 };
 
-enum kv_stop { KV_STOP_KEY = 1, KV_STOP_FIELD = 2 };
+enum kv_stop { KV_STOP_KEY = 1, KV_STOP_FIELD = 2, KV_STOP_SLASH = 4, KV_STOP_VALUE = 8 };
 
 struct kv {
     struct kv_class field_split, value_split, key_stop;
