@@ -128,8 +128,7 @@ static enum applied geoip_apply(void *state, const void *config, struct batch *b
 
 static void question_make(struct geoip_state *s, const struct geoip_cfg *cfg)
 {
-    s->question =
-        (struct geoip_question){&s->db->db, geoip_kind_of(s->db->kind), cfg->fields, cfg->ecs};
+    s->question = geoip_question_make(s->db, cfg->fields, cfg->ecs);
 }
 
 static void geoip_tick(void *state, const void *config, struct batch *out, int64_t now_ns,

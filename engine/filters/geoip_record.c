@@ -5,7 +5,9 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "engine/base/number.h"
 #include "engine/base/utf8.h"
+#include "parsers/wire/mmdb_data.h"
 
 /* ---- addresses -------------------------------------------------------------------------- */
 
@@ -56,14 +58,21 @@ bool geoip_address_parse(slice text, struct geoip_address *out)
 /* Java's text of an address: all eight groups of IPv6, without leading zeros. */
 static slice address_text(const unsigned char *bytes, uint32_t size, struct arena *arena)
 {
+    static const char digits[] = "0123456789abcdef";
     char text[64];
-    int n = 0;
-    if (size == 4)
-        n = snprintf(text, sizeof(text), "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
-    for (uint32_t i = 0; size == 16 && i < 16; i += 2)
-        n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%x", i > 0 ? ":" : "",
-                      bytes[i] << 8 | bytes[i + 1]);
-    return arena_copy(arena, slice_make(text, (size_t)n));
+    uint32_t n = 0;
+    for (uint32_t i = 0; size == 4 && i < 4; i++) {
+        if (i > 0) text[n++] = '.';
+        n += number_i64_text(bytes[i], text + n);
+    }
+    for (uint32_t i = 0; size == 16 && i < 16; i += 2) {
+        uint32_t group = (uint32_t)bytes[i] << 8 | bytes[i + 1];
+        if (i > 0) text[n++] = ':';
+        for (uint32_t shift = 16; shift > 0; shift -= 4)
+            if (shift == 4 || group >> (shift - 4) != 0)
+                text[n++] = digits[group >> (shift - 4) & 15];
+    }
+    return arena_copy(arena, slice_make(text, n));
 }
 
 static slice network_text(const struct geoip_address *address, uint32_t bits, struct arena *arena)
@@ -190,24 +199,57 @@ void geoip_field_names(struct buf *out)
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
+/* Members of a record that are remembered; one more is not found, and no database has as many. */
+#define MEMBERS_MAX 32u
+
 struct reading {
     const struct geoip_question *q;
     const struct geoip_address *address;
     MMDB_lookup_result_s found;
+    slice data; /* the database's values */
+    struct {
+        slice name;
+        uint32_t at;
+    } member[MEMBERS_MAX]; /* of the record */
+    uint32_t member_n;
     struct arena *arena;
     struct map *out;
 };
 
-static bool data_at(struct reading *r, const char *const *path, MMDB_entry_data_s *data)
+static void members_find(struct reading *r)
 {
-    return MMDB_aget_value(&r->found.entry, data, path) == MMDB_SUCCESS && data->has_data;
+    struct mmdb_item record, key;
+    if (!mmdb_item_read(r->data, r->found.entry.offset, &record) || record.type != MMDB_MAP) return;
+    uint32_t at = record.at;
+    for (uint32_t i = 0; i < record.size && r->member_n < MEMBERS_MAX; i++) {
+        if (!mmdb_item_read(r->data, at, &key) || key.type != MMDB_TEXT) return;
+        r->member[r->member_n].name = mmdb_item_text(r->data, &key);
+        r->member[r->member_n++].at = key.behind;
+        at = key.behind;
+        if (!mmdb_item_skip(r->data, &at)) return;
+    }
+}
+
+static bool data_at(struct reading *r, const char *const *path, struct mmdb_item *out)
+{
+    slice first = slice_from_cstr(path[0]);
+    uint32_t i = 0;
+    while (i < r->member_n && !slice_equal(r->member[i].name, first)) i++;
+    if (i == r->member_n || !mmdb_item_read(r->data, r->member[i].at, out)) return false;
+    for (path++; *path != NULL; path++) {
+        struct mmdb_item in = *out;
+        bool last = strcmp(*path, "-1") == 0;
+        if (last && !mmdb_item_last(r->data, &in, out)) return false;
+        if (!last && !mmdb_item_member(r->data, &in, slice_from_cstr(*path), out)) return false;
+    }
+    return true;
 }
 
 static bool text_at(struct reading *r, const char *const *path, slice *out)
 {
-    MMDB_entry_data_s data;
-    if (!data_at(r, path, &data) || data.type != MMDB_DATA_TYPE_UTF8_STRING) return false;
-    slice text = slice_make(data.utf8_string, data.data_size);
+    struct mmdb_item item;
+    if (!data_at(r, path, &item) || item.type != MMDB_TEXT) return false;
+    slice text = mmdb_item_text(r->data, &item);
     if (!utf8_valid(text)) return false;
     *out = arena_copy(r->arena, text);
     return true;
@@ -215,44 +257,36 @@ static bool text_at(struct reading *r, const char *const *path, slice *out)
 
 static bool real_at(struct reading *r, const char *const *path, struct value *out)
 {
-    MMDB_entry_data_s data;
-    if (!data_at(r, path, &data)) return false;
-    if (data.type == MMDB_DATA_TYPE_DOUBLE)
-        *out = value_float(data.double_value);
-    else if (data.type == MMDB_DATA_TYPE_FLOAT)
-        *out = value_float((double)data.float_value);
-    else
-        return false;
+    struct mmdb_item item;
+    if (!data_at(r, path, &item)) return false;
+    if (item.type != MMDB_DOUBLE && item.type != MMDB_FLOAT) return false;
+    *out = value_float(mmdb_item_real(r->data, &item));
     return true;
 }
 
 static bool number_at(struct reading *r, const char *const *path, struct value *out)
 {
-    MMDB_entry_data_s data;
-    if (!data_at(r, path, &data)) return false;
-    switch (data.type) {
-    case MMDB_DATA_TYPE_UINT16: *out = value_int(data.uint16); return true;
-    case MMDB_DATA_TYPE_UINT32: *out = value_int(data.uint32); return true;
-    case MMDB_DATA_TYPE_INT32: *out = value_int(data.int32); return true;
-    case MMDB_DATA_TYPE_UINT64:
-        *out = value_int((int64_t)data.uint64);
-        return data.uint64 <= INT64_MAX;
-    default: return false;
-    }
+    struct mmdb_item item;
+    if (!data_at(r, path, &item)) return false;
+    uint64_t num = mmdb_item_uint(r->data, &item);
+    *out = item.type == MMDB_INT32 ? value_int((int32_t)(uint32_t)num) : value_int((int64_t)num);
+    return item.type == MMDB_UINT16 || item.type == MMDB_UINT32 || item.type == MMDB_INT32 ||
+           (item.type == MMDB_UINT64 && num <= INT64_MAX);
 }
 
 /* What is not marked is not, except where nobody knows which marks there are. */
 static bool flag_at(struct reading *r, const char *const *path, struct value *out)
 {
-    MMDB_entry_data_s data;
-    bool known = data_at(r, path, &data) && data.type == MMDB_DATA_TYPE_BOOLEAN;
-    *out = value_bool(known && data.boolean);
+    struct mmdb_item item;
+    bool known = data_at(r, path, &item) && item.type == MMDB_BOOLEAN;
+    *out = value_bool(known && item.size != 0);
     return known || r->q->kind != GEOIP_CUSTOM;
 }
 
+/* Names are constants: whoever keeps the map copies them. */
 static struct value *below(struct reading *r, struct map *map, slice name)
 {
-    struct key key = key_make(r->arena, name);
+    struct key key = key_borrow(name);
     struct member *m = map_find(map, key.name, key.hash);
     return m != NULL ? &m->val : map_put(map, r->arena, key, value_nil());
 }
@@ -334,7 +368,7 @@ static void put(struct reading *r, const char *path, struct value val)
         map = v->u.map;
         rest = slice_from(rest, (uint32_t)dot + 1);
     }
-    map_put(map, r->arena, key_make(r->arena, rest), val);
+    map_put(map, r->arena, key_borrow(rest), val);
 }
 
 static bool lookup(struct reading *r)
@@ -349,28 +383,41 @@ static bool lookup(struct reading *r)
     return status == MMDB_SUCCESS && r->found.found_entry;
 }
 
-struct map *geoip_record(const struct geoip_question *q, const struct geoip_address *address,
-                         struct arena *arena)
+struct geoip_question geoip_question_make(const struct mmdb *db, uint32_t chosen, bool ecs)
 {
-    struct reading r = {.q = q, .address = address, .arena = arena, .out = map_new(arena)};
-    uint32_t kind = 1u << q->kind;
-    bool city = q->kind == GEOIP_CITY;
-    struct value val;
-    if (!lookup(&r)) return r.out;
-    static const char *const lat[] = {"location", "latitude", NULL};
-    static const char *const lon[] = {"location", "longitude", NULL};
-    if (city && !real_at(&r, lat, &val) && !real_at(&r, lon, &val)) return r.out;
+    struct geoip_question q = {&db->db, geoip_kind_of(db->kind), 0, ecs};
+    uint32_t kind = 1u << q.kind;
+    bool city = q.kind == GEOIP_CITY, custom = q.kind == GEOIP_CUSTOM;
     for (uint32_t i = 0; i < FIELD_N; i++) {
         const struct field *f = &fields[i];
         uint32_t standard = f->standard;
         /* The composite code is for ECS; without it a city has the plain one. */
-        if (city && f->source == REGION && !q->ecs) standard = 0;
-        if (city && q->ecs && strcmp(f->name, "region_code") == 0) standard = 0;
-        bool custom = q->kind == GEOIP_CUSTOM;
-        bool wanted = q->fields != 0 ? q->fields & 1u << i : custom || standard & kind;
-        if (!wanted || !(custom || f->kinds & kind)) continue;
-        const char *path = q->ecs ? f->ecs : f->legacy;
-        if (path[0] != '\0' && field_value(&r, f, &val)) put(&r, path, val);
+        if (city && f->source == REGION && !ecs) standard = 0;
+        if (city && ecs && strcmp(f->name, "region_code") == 0) standard = 0;
+        bool wanted = chosen != 0 ? chosen & 1u << i : custom || standard & kind;
+        bool has = custom || f->kinds & kind;
+        bool named = (ecs ? f->ecs : f->legacy)[0] != '\0';
+        if (wanted && has && named) q.wanted |= 1u << i;
+    }
+    return q;
+}
+
+struct map *geoip_record(const struct geoip_question *q, const struct geoip_address *address,
+                         struct arena *arena)
+{
+    struct reading r;
+    r.q = q, r.address = address, r.arena = arena, r.out = map_new(arena), r.member_n = 0;
+    bool city = q->kind == GEOIP_CITY;
+    struct value val;
+    if (!lookup(&r)) return r.out;
+    r.data = slice_make((const char *)q->db->data_section, q->db->data_section_size);
+    members_find(&r);
+    static const char *const lat[] = {"location", "latitude", NULL};
+    static const char *const lon[] = {"location", "longitude", NULL};
+    if (city && !real_at(&r, lat, &val) && !real_at(&r, lon, &val)) return r.out;
+    for (uint32_t left = q->wanted; left != 0; left &= left - 1) {
+        const struct field *f = &fields[__builtin_ctz(left)];
+        if (field_value(&r, f, &val)) put(&r, q->ecs ? f->ecs : f->legacy, val);
     }
     return r.out;
 }

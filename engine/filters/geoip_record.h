@@ -40,11 +40,14 @@ void geoip_field_names(struct buf *out);
 struct geoip_question {
     const MMDB_s *db;
     enum geoip_kind kind;
-    uint32_t fields; /* 0: those of the kind */
+    uint32_t wanted; /* bits of fields */
     bool ecs;
 };
+/* `chosen` fields, 0: those of the database's kind. */
+struct geoip_question geoip_question_make(const struct mmdb *db, uint32_t chosen, bool ecs);
 
-/* The fields of an address as a map, empty when there is nothing to say. */
+/* The fields of an address as a map, empty when there is nothing to say; to be copied before it is
+ * kept (subtree_make). */
 struct map *geoip_record(const struct geoip_question *q, const struct geoip_address *address,
                          struct arena *arena);
 

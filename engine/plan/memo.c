@@ -5,13 +5,39 @@
 
 #define SLOTS_FIRST 256u
 
-static void generation_give(struct blob *blob)
+/* Generations that nobody uses any more, kept for the next ones: new memory would cost as much
+ * in page faults as most answers. It outlives its memo while batches have generations of it. */
+struct memo_store {
+    struct memo_generation *spare[2];
+    uint32_t users; /* the memo, and each generation that is in use */
+    bool closed;
+};
+/* A generation that grew larger is not kept. */
+#define SPARE_BYTES_MAX (4u * 1024 * 1024)
+
+static void generation_free(struct memo_generation *g)
 {
-    struct memo_generation *g = blob->owner;
     arena_fini(&g->arena);
     page_pool_fini(&g->pool);
     free(g->slot);
     free(g);
+}
+
+static void store_release(struct memo_store *store)
+{
+    if (--store->users == 0) free(store);
+}
+
+static void generation_give(struct blob *blob)
+{
+    struct memo_generation *g = blob->owner;
+    struct memo_store *store = g->store;
+    uint32_t at = store->spare[0] == NULL ? 0 : 1;
+    if (store->closed || store->spare[at] != NULL || g->arena.bytes > SPARE_BYTES_MAX)
+        generation_free(g);
+    else
+        store->spare[at] = g;
+    store_release(store);
 }
 
 static struct memo_slot *slots_new(uint32_t n)
@@ -21,10 +47,26 @@ static struct memo_slot *slots_new(uint32_t n)
     return slot;
 }
 
-static struct memo_generation *generation_new(void)
+static struct memo_generation *generation_again(struct memo_generation *g)
 {
+    memset(g->slot, 0, ((size_t)g->slot_mask + 1) * sizeof(*g->slot));
+    g->n = 0;
+    arena_reset(&g->arena);
+    g->blob.pins = 1;
+    return g;
+}
+
+static struct memo_generation *generation_new(struct memo_store *store)
+{
+    store->users++;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct memo_generation *spare = store->spare[i];
+        store->spare[i] = NULL;
+        if (spare != NULL) return generation_again(spare);
+    }
     struct memo_generation *g = calloc(1, sizeof(*g));
     ASSERT(g != NULL);
+    g->store = store;
     g->blob = (struct blob){.pins = 1, .owner = g, .give = generation_give};
     page_pool_init(&g->pool, SIZE_MAX);
     arena_init(&g->arena, &g->pool);
@@ -54,21 +96,36 @@ static void grow(struct memo_generation *g)
 void memo_init(struct memo *memo, uint64_t entries_max)
 {
     uint64_t each = (entries_max + 1) / 2;
-    *memo = (struct memo){.young = generation_new()};
+    struct memo_store *store = calloc(1, sizeof(*store));
+    ASSERT(store != NULL);
+    store->users = 1;
+    *memo = (struct memo){.young = generation_new(store), .store = store};
     memo->each_max = each > (1u << 28) ? 1u << 28 : (uint32_t)each;
 }
 
-void memo_fini(struct memo *memo)
+static void generations_leave(struct memo *memo)
 {
     if (memo->young != NULL) blob_unpin(&memo->young->blob);
     if (memo->old != NULL) blob_unpin(&memo->old->blob);
     memo->young = memo->old = NULL;
 }
 
+void memo_fini(struct memo *memo)
+{
+    struct memo_store *store = memo->store;
+    if (store == NULL) return;
+    store->closed = true;
+    generations_leave(memo);
+    for (uint32_t i = 0; i < 2; i++)
+        if (store->spare[i] != NULL) generation_free(store->spare[i]);
+    store_release(store);
+    memo->store = NULL;
+}
+
 void memo_clear(struct memo *memo)
 {
-    memo_fini(memo);
-    memo->young = generation_new();
+    generations_leave(memo);
+    memo->young = generation_new(memo->store);
 }
 
 struct arena *memo_arena(struct memo *memo, struct batch *b, slice key)
@@ -79,7 +136,7 @@ struct arena *memo_arena(struct memo *memo, struct batch *b, slice key)
     if (g->n >= memo->each_max || g->arena.bytes >= MEMO_GENERATION_BYTES_MAX) {
         if (memo->old != NULL) blob_unpin(&memo->old->blob);
         memo->old = g;
-        memo->young = generation_new();
+        memo->young = generation_new(memo->store);
     }
     batch_pin(b, &memo->young->blob);
     return &memo->young->arena;

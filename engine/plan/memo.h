@@ -31,10 +31,12 @@ struct memo_generation {
     struct arena arena;
     struct memo_slot *slot; /* open addressing */
     uint32_t slot_mask, n;
+    struct memo_store *store;
 };
 
 struct memo {
     struct memo_generation *young, *old; /* old may be NULL */
+    struct memo_store *store;            /* of generations for reuse */
     uint32_t each_max;                   /* entries of one generation */
     struct counter hits, misses;
 };

@@ -35,8 +35,10 @@ void subtree_make(struct subtree *tree, const struct map *map, struct arena *are
     tree->parts = *whole;
     tree->parts.at = arena_alloc(arena, (whole->n + 1) * sizeof(*whole->at), 16);
     memcpy(tree->parts.at, whole->at, whole->n * sizeof(*whole->at));
+    tree->part_bits = 0;
     for (uint32_t i = 0; i < whole->n; i++) {
         struct value *v = &tree->parts.at[i].val;
+        tree->part_bits |= 1ull << (whole->at[i].hash & 63);
         uint16_t key_flags = v->key_flags;
         if (v->type == VALUE_MAP) *v = value_share(*v, true, arena);
         v->key_flags = key_flags;
@@ -45,17 +47,22 @@ void subtree_make(struct subtree *tree, const struct map *map, struct arena *are
 
 static bool merge(struct batch *b, struct map *into, const struct map *from, slice undivided)
 {
+    uint32_t older_n = into->n;
+    if (into->n + from->n > into->cap) map_grow(into, &b->arena, into->n + from->n);
     for (uint32_t i = 0; i < from->n; i++) {
         const struct member *m = &from->at[i];
         struct key key = {{m->key, m->key_n}, m->hash, m->val.key_flags};
-        struct member *have = map_find(into, key.name, key.hash);
+        struct member *have = map_find_first(into, older_n, key.name, key.hash);
         bool merges = have != NULL && have->val.type != VALUE_NIL && m->val.type == VALUE_MAP &&
                       !slice_equal(key.name, undivided);
         if (!merges) {
             struct value val = m->val;
             if (val.type == VALUE_MAP && !(val.flags & VALUE_SHARED))
                 val = value_copy(&val, &b->arena);
-            map_put(into, &b->arena, key, val);
+            if (have == NULL)
+                map_append(into, &b->arena, key, val);
+            else
+                val.key_flags = have->val.key_flags, have->val = val;
             continue;
         }
         if (have->val.type != VALUE_MAP) return false;
@@ -65,13 +72,39 @@ static bool merge(struct batch *b, struct map *into, const struct map *from, sli
     return true;
 }
 
+static bool has_part(const struct subtree *tree, uint32_t hash)
+{
+    if ((tree->part_bits >> (hash & 63) & 1) == 0) return false;
+    return !map_lacks(&tree->parts, hash);
+}
+
+/* All parts as they are behind the members of `into`; false when a name may be there already, or
+ * they would be too many to be found without an index. */
+static bool append_parts(const struct subtree *tree, struct batch *b, struct map *into)
+{
+    uint32_t n = into->n + tree->parts.n;
+    if (n > MAP_SCAN_MAX || into->cap > MAP_SCAN_MAX) return false;
+    for (uint32_t i = 0; i < into->n; i++)
+        if (has_part(tree, into->at[i].hash)) return false;
+    if (n > into->cap) map_grow(into, &b->arena, n);
+    memcpy(into->at + into->n, tree->parts.at, tree->parts.n * sizeof(*into->at));
+    into->n = n;
+    return true;
+}
+
+static bool put_parts(const struct subtree *tree, struct batch *b, struct map *into,
+                      slice undivided)
+{
+    return append_parts(tree, b, into) || merge(b, into, &tree->parts, undivided);
+}
+
 bool subtree_put(const struct subtree *tree, struct batch *b, struct event *ev,
                  const struct fieldref *target, slice undivided)
 {
-    if (target == NULL) return merge(b, &ev->data, &tree->parts, undivided);
+    if (target == NULL) return put_parts(tree, b, &ev->data, undivided);
     if (target->root == FIELD_META && target->depth == 0)
-        return merge(b, &ev->meta, &tree->parts, undivided);
+        return put_parts(tree, b, &ev->meta, undivided);
     struct value *v = event_get(b, ev, target);
     if (v == NULL || v->type == VALUE_NIL) return event_put(b, ev, target, tree->whole) == ERR_OK;
-    return v->type == VALUE_MAP && merge(b, v->u.map, &tree->parts, undivided);
+    return v->type == VALUE_MAP && put_parts(tree, b, v->u.map, undivided);
 }

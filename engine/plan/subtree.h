@@ -12,6 +12,7 @@
 struct subtree {
     struct value whole; /* shared */
     struct map parts;   /* the same; its maps are shared */
+    uint64_t part_bits; /* of the hashes of its names */
 };
 
 /* Copies the map: at most MAP_SCAN_MAX members in each, no lists. */
