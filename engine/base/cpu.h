@@ -7,6 +7,7 @@
  */
 #ifndef ENGINE_BASE_CPU_H
 #define ENGINE_BASE_CPU_H
+#include <stdbool.h>
 
 /* CPU_AVX512 means F, BW, VL, VBMI and VBMI2 together (Ice Lake, Zen 4 and later). */
 enum cpu_level { CPU_SCALAR, CPU_SSE42, CPU_AVX2, CPU_AVX512 };
@@ -15,5 +16,7 @@ enum cpu_level cpu_init(void);
 /* What cpu_init found; CPU_SCALAR before it ran. */
 enum cpu_level cpu_level(void);
 const char *cpu_level_name(enum cpu_level level);
+/* The SHA extensions; never at CPU_SCALAR. */
+bool cpu_has_sha(void);
 
 #endif

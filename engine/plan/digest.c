@@ -4,9 +4,15 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "engine/plan/digest.h"
 
+#include "engine/base/cpu.h"
+#include "engine/base/sha256_pair.h"
+
 #include <openssl/md5.h>
 #include <openssl/sha.h>
 #include <string.h>
+#if defined(__SSSE3__)
+#include <tmmintrin.h>
+#endif
 
 union state {
     SHA_CTX sha1;
@@ -108,30 +114,86 @@ uint32_t digest_bytes(const struct digest *d, slice text, unsigned char *out)
     return state_end(&s, d->method, out);
 }
 
+uint32_t digest_two(const struct digest *d, const slice text[2], unsigned char *const out[2])
+{
+    if (d->method == DIGEST_SHA256 && !d->keyed && cpu_has_sha()) {
+        sha256_pair(text, out);
+        return SHA256_PAIR_BYTES;
+    }
+    digest_bytes(d, text[0], out[0]);
+    return digest_bytes(d, text[1], out[1]);
+}
+
+static const char hex_digits[] = "0123456789abcdef";
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+#if defined(__SSSE3__)
+/* Sixteen bytes as 32 digits: each half-byte is an index into the digits. */
+static void hex16(const unsigned char *bytes, char *out)
+{
+    const __m128i digits = _mm_loadu_si128((const void *)hex_digits), low = _mm_set1_epi8(15);
+    __m128i in = _mm_loadu_si128((const void *)bytes);
+    __m128i high = _mm_and_si128(_mm_srli_epi16(in, 4), low);
+    high = _mm_shuffle_epi8(digits, high);
+    in = _mm_shuffle_epi8(digits, _mm_and_si128(in, low));
+    _mm_storeu_si128((void *)out, _mm_unpacklo_epi8(high, in));
+    _mm_storeu_si128((void *)(out + 16), _mm_unpackhi_epi8(high, in));
+}
+
+/* Twelve bytes as 16 digits; sixteen are read. Mula, Lemire: "Faster Base64 Encoding and Decoding
+ * Using AVX2 Instructions", ACM Transactions on the Web 12 (3), 2018. */
+static void base64_12(const unsigned char *bytes, char *out)
+{
+    /* What is added to an index: by its class, which is 0 for 26..51, 1..12 for 52..63, 13 below.
+     */
+    const __m128i add =
+        _mm_setr_epi8('a' - 26, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52,
+                      '0' - 52, '0' - 52, '0' - 52, '0' - 52, '+' - 62, '/' - 63, 'A', 0, 0);
+    __m128i in = _mm_loadu_si128((const void *)bytes);
+    in = _mm_shuffle_epi8(in, _mm_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10));
+    /* Each 32 bits hold three bytes; the multiplications shift six bits of them into each byte. */
+    __m128i odd = _mm_and_si128(in, _mm_set1_epi32(0x0fc0fc00));
+    odd = _mm_mulhi_epu16(odd, _mm_set1_epi32(0x04000040));
+    __m128i even = _mm_and_si128(in, _mm_set1_epi32(0x003f03f0));
+    even = _mm_mullo_epi16(even, _mm_set1_epi32(0x01000010));
+    __m128i index = _mm_or_si128(odd, even);
+    __m128i class = _mm_subs_epu8(index, _mm_set1_epi8(51));
+    __m128i upper = _mm_cmpgt_epi8(_mm_set1_epi8(26), index);
+    class = _mm_or_si128(class, _mm_and_si128(upper, _mm_set1_epi8(13)));
+    _mm_storeu_si128((void *)out, _mm_add_epi8(_mm_shuffle_epi8(add, class), index));
+}
+#endif
+
 slice hex_text(const unsigned char *bytes, uint32_t n, struct arena *arena)
 {
-    static const char digits[] = "0123456789abcdef";
     char *out = arena_alloc(arena, (size_t)n * 2 + 1, 1);
-    for (uint32_t i = 0; i < n; i++) {
-        out[2 * i] = digits[bytes[i] >> 4];
-        out[2 * i + 1] = digits[bytes[i] & 15];
+    uint32_t i = 0;
+#if defined(__SSSE3__)
+    for (; i + 16 <= n; i += 16) hex16(bytes + i, out + 2 * i);
+#endif
+    for (; i < n; i++) {
+        out[2 * i] = hex_digits[bytes[i] >> 4];
+        out[2 * i + 1] = hex_digits[bytes[i] & 15];
     }
     return slice_make(out, (size_t)n * 2);
 }
 
 slice base64_text(const unsigned char *bytes, uint32_t n, struct arena *arena)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     char *out = arena_alloc(arena, ((size_t)n + 2) / 3 * 4 + 1, 1);
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < n; i += 3) {
+    uint32_t at = 0, i = 0;
+#if defined(__SSSE3__)
+    for (; n - i >= 16; i += 12, at += 16) base64_12(bytes + i, out + at);
+#endif
+    for (; i < n; i += 3) {
         uint32_t left = n - i;
         uint32_t group = (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
                          (left > 2 ? bytes[i + 2] : 0);
-        out[at++] = digits[group >> 18];
-        out[at++] = digits[group >> 12 & 63];
-        out[at++] = left > 1 ? digits[group >> 6 & 63] : '=';
-        out[at++] = left > 2 ? digits[group & 63] : '=';
+        out[at++] = base64_digits[group >> 18];
+        out[at++] = base64_digits[group >> 12 & 63];
+        out[at++] = left > 1 ? base64_digits[group >> 6 & 63] : '=';
+        out[at++] = left > 2 ? base64_digits[group & 63] : '=';
     }
     return slice_make(out, at);
 }

@@ -27,6 +27,8 @@ struct digest {
 void digest_init(struct digest *d, enum digest_method method, slice key);
 /* Returns the bytes written to out[DIGEST_BYTES_MAX]. */
 uint32_t digest_bytes(const struct digest *d, slice text, unsigned char *out);
+/* The same for two texts, which may take little longer than one. */
+uint32_t digest_two(const struct digest *d, const slice text[2], unsigned char *const out[2]);
 
 /* Lower-case hexadecimal, and base64 (RFC 4648 section 4) with padding, in the arena. */
 slice hex_text(const unsigned char *bytes, uint32_t n, struct arena *arena);

@@ -1,6 +1,10 @@
 /* digest_test.c - published test vectors, and addresses. */
 #include "engine/plan/digest.h"
 
+#include <stdlib.h>
+
+#include "engine/base/cpu.h"
+#include "engine/base/prng.h"
 #include "engine/plan/ip_net.h"
 #include "tests/unit/t.h"
 
@@ -55,6 +59,67 @@ static void test_base64(void **state)
     assert_slice_equal(base64_text((const unsigned char *)"foobar", 6, &arena), SLICE("Zm9vYmFy"));
 }
 
+/* Vectors and pairs against plain loops and single digests, at every length around their blocks. */
+static void test_lengths(void **state)
+{
+    static const char digits[] = "0123456789abcdef";
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    (void)state;
+    struct prng r;
+    prng_seed(&r, 4);
+    for (uint32_t n = 0; n < 300; n++) {
+        unsigned char *bytes = malloc(n + 1);
+        char want[620];
+        assert_non_null(bytes);
+        for (uint32_t i = 0; i < n; i++) bytes[i] = (unsigned char)prng_next(&r);
+        slice hex = hex_text(bytes, n, &arena), base64 = base64_text(bytes, n, &arena), back;
+        for (uint32_t i = 0; i < n; i++) {
+            want[2 * i] = digits[bytes[i] >> 4];
+            want[2 * i + 1] = digits[bytes[i] & 15];
+        }
+        assert_slice_equal(hex, slice_make(want, 2 * (size_t)n));
+        for (uint32_t i = 0; i + 2 < n; i += 3) {
+            uint32_t group = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | bytes[i + 2];
+            for (uint32_t k = 0; k < 4; k++)
+                assert_int_equal(base64.p[i / 3 * 4 + k], letters[group >> (18 - 6 * k) & 63]);
+        }
+        assert_true(base64_bytes(base64, &arena, &back));
+        assert_slice_equal(back, slice_make((const char *)bytes, n));
+        free(bytes);
+    }
+}
+
+static void test_two(void **state)
+{
+    (void)state;
+    struct prng r;
+    struct digest d;
+    cpu_init();
+    prng_seed(&r, 5);
+    for (int round = 0; round < 2000; round++) {
+        unsigned char got[2][DIGEST_BYTES_MAX], want[DIGEST_BYTES_MAX];
+        unsigned char *const out[2] = {got[0], got[1]};
+        char *bytes[2];
+        slice text[2];
+        for (uint32_t k = 0; k < 2; k++) {
+            size_t n = prng_below(&r, 260);
+            bytes[k] = malloc(n + (n == 0));
+            assert_non_null(bytes[k]);
+            for (size_t i = 0; i < n; i++) bytes[k][i] = (char)prng_next(&r);
+            text[k] = slice_make(bytes[k], n);
+        }
+        enum digest_method method = round % 4 == 0 ? DIGEST_SHA1 : DIGEST_SHA256;
+        digest_init(&d, method, round % 8 == 1 ? SLICE("key") : SLICE_NONE);
+        uint32_t n = digest_two(&d, text, out);
+        for (uint32_t k = 0; k < 2; k++) {
+            assert_int_equal(digest_bytes(&d, text[k], want), n);
+            assert_memory_equal(got[k], want, n);
+            free(bytes[k]);
+        }
+    }
+}
+
 static void assert_net(const char *text, const char *address, int bits)
 {
     struct ip_net net;
@@ -99,10 +164,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_digests),
-        cmocka_unit_test(test_murmur),
-        cmocka_unit_test(test_base64),
-        cmocka_unit_test(test_nets),
+        cmocka_unit_test(test_digests), cmocka_unit_test(test_murmur),
+        cmocka_unit_test(test_base64),  cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_two),     cmocka_unit_test(test_nets),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
