@@ -46,6 +46,7 @@ struct translate_run {
     const struct translate_cfg *cfg;
     struct batch *batch;
     struct event *ev;
+    struct value *source; /* when it is known already */
 };
 
 /* ---- looking up ------------------------------------------------------------------------ */
@@ -108,12 +109,22 @@ static bool failed(struct translate_run *r)
 
 /* ---- what is translated ------------------------------------------------------------------ */
 
+static bool has_target(struct translate_run *r)
+{
+    const struct fieldref *target = &r->cfg->target;
+    const struct map *data = &r->ev->data;
+    if (target->top && data->cap <= MAP_SCAN_MAX && map_lacks(data, target->step->key.hash))
+        return false;
+    return event_has(r->batch, r->ev, target);
+}
+
 static bool translate_one(struct translate_run *r)
 {
     struct batch *b = r->batch;
-    struct value *v = event_get(b, r->ev, &r->cfg->source), out;
+    const struct fieldref *target = &r->cfg->target;
+    struct value *v = r->source != NULL ? r->source : event_get(b, r->ev, &r->cfg->source), out;
     if (v == NULL) return false;
-    if (!r->cfg->override && event_has(b, r->ev, &r->cfg->target)) return false;
+    if (!r->cfg->override && has_target(r)) return false;
     if (v->type == VALUE_LIST) {
         static struct value none;
         v = v->n > 0 ? &v->u.list[0] : &none;
@@ -123,7 +134,11 @@ static bool translate_one(struct translate_run *r)
         if (!r->cfg->has_fallback) return r->cfg->in_place;
         out = fallback_value(r);
     }
-    if (event_put(b, r->ev, &r->cfg->target, out) == ERR_OK) return true;
+    if (!r->cfg->override && target->top && !target->tags) {
+        map_append(&r->ev->data, &b->arena, target->step->key, out); /* it is not there */
+        return true;
+    }
+    if (event_put(b, r->ev, target, out) == ERR_OK) return true;
     return failed(r);
 }
 
@@ -204,14 +219,39 @@ static void dictionary_follow(struct translate_state *s, const struct translate_
     s->scratch_of = s->dictionary;
 }
 
+/* Smaller dictionaries are in the cache. */
+#define ASK_ENTRIES_MIN 8192u
+#define ASK_EVENTS 32u
+
+/* The dictionary's memory for a few events at once: each look-up alone would wait for it. */
+static void ask_ahead(const struct translate_state *s, const struct translate_cfg *cfg,
+                      struct batch *b, const uint32_t *at, uint32_t n, struct value **source)
+{
+    uint32_t hash[ASK_EVENTS], asked = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct value *v = source[i] = event_get(b, &b->event[at[i]], &cfg->source);
+        if (v != NULL && v->type == VALUE_STRING)
+            hash[asked++] = dictionary_ask(s->dictionary, value_slice(v));
+    }
+    for (uint32_t i = 0; i < asked; i++) dictionary_ask_entry(s->dictionary, hash[i]);
+    for (uint32_t i = 0; i < asked; i++) dictionary_ask_value(s->dictionary, hash[i]);
+}
+
 static enum applied translate_apply(void *state, const void *config, struct batch *b,
                                     const struct sel *in, struct sel *hit, struct plan_run *run)
 {
     const struct translate_cfg *cfg = config;
+    struct translate_state *s = state;
     (void)run;
-    dictionary_follow(state, cfg);
+    dictionary_follow(s, cfg);
+    struct value *source[ASK_EVENTS] = {0};
+    bool asks =
+        cfg->mode == DICTIONARY_EXACT && !cfg->iterates && s->dictionary->n >= ASK_ENTRIES_MIN;
     for (uint32_t i = 0; i < in->n; i++) {
-        struct translate_run r = {state, cfg, b, &b->event[in->at[i]]};
+        uint32_t left = in->n - i;
+        if (asks && i % ASK_EVENTS == 0)
+            ask_ahead(s, cfg, b, in->at + i, left < ASK_EVENTS ? left : ASK_EVENTS, source);
+        struct translate_run r = {s, cfg, b, &b->event[in->at[i]], source[i % ASK_EVENTS]};
         bool ok = !cfg->iterates     ? translate_one(&r)
                   : cfg->over_values ? translate_values(&r)
                                      : translate_maps(&r);

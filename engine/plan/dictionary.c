@@ -1,8 +1,10 @@
 /* dictionary.c - entries in order, a hash table over them, three ways to look up. */
+#define _GNU_SOURCE
 #include "engine/plan/dictionary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "engine/base/assert.h"
 #include "engine/base/utf8.h"
@@ -68,19 +70,33 @@ static void slot_add(struct dictionary *d, uint32_t index)
     d->slot[i] = (struct dictionary_slot){d->at[index].hash, index + 1};
 }
 
+#define HUGE_PAGE_BYTES (2u * 1024 * 1024)
+
+/* Look-ups go to random places: in a large table nearly each would first wait for the address of
+ * its page, unless pages are huge. */
+static void *table_new(size_t bytes)
+{
+    bool large = bytes >= HUGE_PAGE_BYTES;
+    if (large) bytes = (bytes + HUGE_PAGE_BYTES - 1) & ~(size_t)(HUGE_PAGE_BYTES - 1);
+    void *table = aligned_alloc(large ? HUGE_PAGE_BYTES : 64, bytes);
+    ASSERT(table != NULL);
+    /* A kernel that has none makes it slower, no more. */
+    if (large) (void)madvise(table, bytes, MADV_HUGEPAGE);
+    return table;
+}
+
 static void grow(struct dictionary *d)
 {
     ASSERT(d->cap < (1u << 29));
     d->cap = d->cap == 0 ? 64 : d->cap * 2;
-    struct dictionary_entry *moved = aligned_alloc(64, d->cap * sizeof(*moved));
-    ASSERT(moved != NULL);
+    struct dictionary_entry *moved = table_new(d->cap * sizeof(*moved));
     if (d->n > 0) memcpy(moved, d->at, d->n * sizeof(*moved));
     free(d->at);
     d->at = moved;
     free(d->slot);
     d->slot_mask = d->cap * 2 - 1;
-    d->slot = calloc((size_t)d->slot_mask + 1, sizeof(*d->slot));
-    ASSERT(d->slot != NULL);
+    d->slot = table_new(((size_t)d->slot_mask + 1) * sizeof(*d->slot));
+    memset(d->slot, 0, ((size_t)d->slot_mask + 1) * sizeof(*d->slot));
     for (uint32_t i = 0; i < d->n; i++) slot_add(d, i);
 }
 

@@ -66,6 +66,25 @@ bool dictionary_finish(struct dictionary *d, const char *cache_dir, char *reason
 
 /* NULL when there is none. */
 const struct value *dictionary_get(const struct dictionary *d, slice key, bool is_int);
+/* Looking up many keys in a dictionary that no cache holds: ask for each key first, then for all
+ * again, twice, before they are got. Three waits for memory become one each for all of them. */
+static inline uint32_t dictionary_ask(const struct dictionary *d, slice key)
+{
+    uint32_t hash = hash_key(key.p, key.n);
+    if (d->slot != NULL) __builtin_prefetch(&d->slot[hash & d->slot_mask]);
+    return hash;
+}
+static inline void dictionary_ask_entry(const struct dictionary *d, uint32_t hash)
+{
+    struct dictionary_slot slot = d->slot[hash & d->slot_mask];
+    if (slot.hash == hash && slot.index != 0) __builtin_prefetch(&d->at[slot.index - 1]);
+}
+static inline void dictionary_ask_value(const struct dictionary *d, uint32_t hash)
+{
+    struct dictionary_slot slot = d->slot[hash & d->slot_mask];
+    if (slot.hash == hash && slot.index != 0) __builtin_prefetch(d->at[slot.index - 1].val.u.str);
+}
+
 const struct value *dictionary_match(const struct dictionary *d, struct regex_list_scratch *scratch,
                                      slice text);
 /* Every key inside the text replaced by its value; false when none is in it, or nothing changes. */
