@@ -13,12 +13,12 @@
 #include "net/sim/sim.h"
 #include "tests/sim/model.h"
 
-#define SHARDS_MAX 3u
+#define SIM_SHARDS_MAX 3u
 
 /* What the plugins need to know of the world of this seed. */
 struct world {
     struct sim *sim;
-    int listener[SHARDS_MAX]; /* of each shard */
+    int listener[SIM_SHARDS_MAX]; /* of each shard */
     uint32_t window_slots;
     int64_t window_bytes;
     size_t seal_bytes;

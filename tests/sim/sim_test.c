@@ -36,7 +36,7 @@ struct part {
     struct plan *plan;
     struct output output[OUTPUTS];
     struct input input;
-    struct worker *worker[SHARDS_MAX];
+    struct worker *worker[SIM_SHARDS_MAX];
     uint32_t shard_n;
 };
 
@@ -49,9 +49,9 @@ struct running {
 static struct heap settings_heap;
 static struct process_settings *settings;
 static struct registry registry;
-static struct shard shards[SHARDS_MAX];
-static struct peers *peers[SHARDS_MAX];
-static struct bus_inlet *inlets[SHARDS_MAX];
+static struct shard shards[SIM_SHARDS_MAX];
+static struct peers *peers[SIM_SHARDS_MAX];
+static struct bus_inlet *inlets[SIM_SHARDS_MAX];
 static uint32_t shard_n, back_shard_n;
 static struct running now_running;
 static struct client clients[CLIENTS_MAX];
@@ -409,7 +409,7 @@ static void world_init(uint64_t seed)
                                  POS_NONE, &diag);
     ASSERT(e == ERR_OK);
     diag_fini(&diag);
-    shard_n = 1 + (uint32_t)below(SHARDS_MAX);
+    shard_n = 1 + (uint32_t)below(SIM_SHARDS_MAX);
     for (uint32_t i = 0; i < shard_n; i++) {
         world.listener[i] = sim_listen(world.sim);
         struct io *io =
@@ -418,7 +418,7 @@ static void world_init(uint64_t seed)
         static const size_t pools[] = {0, 0, 256 << 10, (4 << 20) + (700 << 10)};
         shard_init(&shards[i], i, io, pools[below(ARRAY_LEN(pools))]);
     }
-    struct shard *all[SHARDS_MAX];
+    struct shard *all[SIM_SHARDS_MAX];
     for (uint32_t i = 0; i < shard_n; i++) all[i] = &shards[i];
     for (uint32_t i = 0; i < shard_n; i++) bus_join(&shards[i], all, shard_n);
     relayed = below(2) == 0;
