@@ -48,6 +48,8 @@ struct bus_port {
     struct key_table *keys;
     struct bus_cargo *free_cargo;
     uint32_t cargo_n, away_n;
+    struct bus_parcel *landing; /* settled on this shard, their home; see land_all */
+    bool lands;
     struct shard **peer;
     uint32_t peer_n;
 };
@@ -188,13 +190,33 @@ static void parcel_home(struct message *message, struct shard *shard)
     o->free = p;
 }
 
+/* What one releases may settle the next, of the pipeline before: one after the other and not inside
+ * of each other, for in a circle there are as many as an event has made rounds. */
+static void land_all(struct bus_port *port, struct shard *shard)
+{
+    if (port->lands) return;
+    port->lands = true;
+    while (port->landing != NULL) {
+        struct bus_parcel *p = port->landing;
+        port->landing = p->next;
+        parcel_home(&p->message, shard);
+    }
+    port->lands = false;
+}
+
 static void settled(struct bus_parcel *p, enum outcome outcome)
 {
     struct bus_inlet *inlet = p->inlet;
     p->outcome = outcome;
     inlet->unsettled_n--;
-    p->message.run = parcel_home;
-    travel(&p->message, inlet->shard, p->home);
+    if (p->home == inlet->shard) {
+        p->next = p->home->bus->landing;
+        p->home->bus->landing = p;
+        land_all(p->home->bus, p->home);
+    } else {
+        p->message.run = parcel_home;
+        shard_post(p->home, &p->message);
+    }
 }
 
 static void on_acked(struct ack_window *w, uint64_t position)

@@ -496,6 +496,24 @@ def test_a_circle_that_events_leave(spate):
     assert len(wait_docs(engine, 3000, "self")) == 3000
 
 
+def test_a_circle_that_nothing_leaves(spate):
+    """It fills up and stands still, within bounds, and its stop ends in time: one event goes round until it cannot."""
+    ring = {"p%02d" % i: 'input { pipeline { address => "%02d" } } output { pipeline { send_to => "%02d" } }' % (i, (i + 1) % 60)
+            for i in range(60)}
+    ring["in"] = 'input { heartbeat { interval => 1000 count => 1 } } output { pipeline { send_to => "00" } }'
+    engine = spate(pipelines=ring, settings={"shutdown.timeout": "1s"}, args=["-w", "1"])
+    seen = [-1, 0]
+
+    def still():
+        seen[0], seen[1] = seen[1], engine.events("p00")["in"]
+        time.sleep(0.3)
+        return seen[0] == seen[1] > 1000
+
+    harness.wait_for(still, 60, lambda: "the end of the rounds: %s" % seen)
+    assert engine.rss_kb() < 1500 * 1024
+    engine.stop(20)
+
+
 # ---- the configuration ----
 
 def check(tmp_path, pipelines, *args):
