@@ -500,7 +500,7 @@ def test_a_circle_that_nothing_leaves(spate):
     """It fills up and stands still, within bounds, and its stop ends in time: one event goes round until it cannot."""
     ring = {"p%02d" % i: 'input { pipeline { address => "%02d" } } output { pipeline { send_to => "%02d" } }' % (i, (i + 1) % 60)
             for i in range(60)}
-    ring["in"] = 'input { heartbeat { interval => 1000 count => 1 } } output { pipeline { send_to => "00" } }'
+    ring["in"] = 'input { heartbeat { interval => 1000 } } output { pipeline { send_to => "00" } }'
     engine = spate(pipelines=ring, settings={"shutdown.timeout": "1s"}, args=["-w", "1"])
     seen = [-1, 0]
 
