@@ -113,8 +113,8 @@ struct codec_ops {
     void (*release)(void *cfg);
     /* Longest frame this codec is configured to take; NULL: the engine's default. */
     uint32_t (*frame_bytes_max)(const void *cfg);
-    /* Whether every frame of a stream ends with a newline and has no other: bytes without one are
-     * then not worth a call. NULL: no. */
+    /* Whether every frame of a stream ends with a newline: bytes without one are then not worth a
+     * call. NULL: no. */
     bool (*ends_at_newline)(const void *cfg);
     /* Quiet time after which decode() is called with `idle`; NULL or 0: never. */
     int64_t (*idle_ns)(const void *cfg);
