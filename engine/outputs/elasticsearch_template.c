@@ -161,7 +161,11 @@ static void add_lifecycle(struct es_shared *s, bool composable, struct buf *text
     if (!composable) map_remove(map, SLICE("template"), hash_key("template", 8));
     slice pattern = arena_join(arena, cfg->ilm_alias, SLICE("-*"));
     map_put(map, arena, key_borrow(SLICE("index_patterns")), value_string(pattern));
-    if (composable) map = map_under(map, arena, SLICE("template"));
+    /* As in Logstash, a file of the user's says by its own form where settings belong. */
+    bool wrapped =
+        map_find(map, SLICE("template"), hash_key("template", 8)) != NULL ||
+        (composable && map_find(map, SLICE("settings"), hash_key("settings", 8)) == NULL);
+    if (wrapped) map = map_under(map, arena, SLICE("template"));
     map = map_under(map, arena, SLICE("settings"));
     map_put(map, arena, key_borrow(SLICE("index.lifecycle.name")),
             value_string(cfg->opt.ilm_policy));

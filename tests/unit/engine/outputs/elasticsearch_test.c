@@ -731,6 +731,38 @@ static void templates_are_json(void **state)
     }
 }
 
+/* The lifecycle settings go where the user's file has its settings. */
+static void own_templates_keep_their_form(void **state)
+{
+    (void)state;
+#define LIFECYCLE                                                                                  \
+    "\"index.lifecycle.name\":\"logstash-policy\",\"index.lifecycle.rollover_alias\":\"logstash\""
+    static const struct {
+        const char *text, *want;
+        bool composable;
+    } cases[] = {
+        {"{\"template\":{\"settings\":{\"a\":1}}}",
+         "{\"template\":{\"settings\":{\"a\":1," LIFECYCLE "}},\"index_patterns\":\"logstash-*\"}",
+         true},
+        {"{\"settings\":{\"a\":1}}",
+         "{\"settings\":{\"a\":1," LIFECYCLE "},\"index_patterns\":\"logstash-*\"}", true},
+        {"{}", "{\"index_patterns\":\"logstash-*\",\"template\":{\"settings\":{" LIFECYCLE "}}}",
+         true},
+        {"{\"template\":\"old-*\"}",
+         "{\"index_patterns\":\"logstash-*\",\"settings\":{" LIFECYCLE "}}", false}};
+    static const struct es_server server = {.major = 8};
+    for (uint32_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench b;
+        struct buf text = {0};
+        bench_init(&b, "", "disabled");
+        b.cfg->template_text = cases[i].text;
+        es_template_write(&b.shared, &server, cases[i].composable, true, &text);
+        assert_slice_equal(buf_slice(&text), slice_from_cstr(cases[i].want));
+        buf_fini(&text);
+        bench_fini(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -758,6 +790,7 @@ int main(void)
         cmocka_unit_test(refused),
         cmocka_unit_test(gzip_comes_back),
         cmocka_unit_test(templates_are_json),
+        cmocka_unit_test(own_templates_keep_their_form),
     };
     return T_RUN(tests);
 }
