@@ -373,11 +373,14 @@ static void column_part(const struct condition *cond, struct condition_scratch *
 {
     uint32_t guess = 0;
     bool wanted = cond->type != COND_NO_MATCH;
+    struct value left = value_string(part);
     for (uint32_t i = 0; i < c.n; i++) {
         struct event *ev = &c.b->event[c.at[i]];
         struct value *v = near_value(field, c.b, ev, &guess);
         if (v != NULL && v->type == VALUE_STRING)
             c.out[i] = verdict_of((slice_find(value_slice(v), part) >= 0) == wanted);
+        else if (v != NULL && v->type == VALUE_LIST && cond->type == COND_IN)
+            c.out[i] = verdict_of(in_list(&left, v, c.b));
         else
             c.out[i] = (uint8_t)test_leaf(cond, scratch, c.b, ev);
     }
