@@ -45,7 +45,7 @@ static void *shard_main(void *arg)
         return NULL;
     }
     shard_init(&es->shard, s->index, io, es->pool_bytes);
-    es->shard.frames = es->frames;
+    es->shard.carry_budget = es->carry_budget;
     es->shard.nic = es->nic;
     es->running = true;
     sem_post(&s->ready); /* `s` is gone from here on */
@@ -104,8 +104,8 @@ err engine_start(struct engine *engine, const struct tuning *t)
     pthread_mutex_init(&engine->view, NULL);
     engine->memory_bytes = t->memory_bytes;
     engine->lanes_bytes = t->lanes_bytes;
-    engine->frames.max_bytes = t->frames_bytes;
-    engine->frames.shard_n = shards;
+    engine->carry_budget.max_bytes = t->carry_bytes;
+    engine->carry_budget.shard_n = shards;
     engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     engine->shard = aligned_alloc(CACHE_LINE, shards * sizeof(*engine->shard));
     ASSERT(engine->shard != NULL && engine->event_fd >= 0);
@@ -115,7 +115,7 @@ err engine_start(struct engine *engine, const struct tuning *t)
         struct engine_shard *es = &engine->shard[i];
         es->cpu = t->cpus.n == 0 ? -1 : t->cpus.at[i % t->cpus.n];
         es->pool_bytes = t->pool_bytes;
-        es->frames = &engine->frames;
+        es->carry_budget = &engine->carry_budget;
         es->io_config = t->io_config;
         err e = shard_start(es, i);
         if (e != ERR_OK) {

@@ -22,7 +22,7 @@ struct engine_shard {
     pthread_t thread;
     int cpu; /* pinned to, or -1 */
     size_t pool_bytes;
-    struct frame_budget *frames;
+    struct carry_budget *carry_budget;
     struct io_config io_config;
     struct nic_poll *nic; /* NULL: no interfaces of our own */
     char why[200];        /* what io_uring said when the thread could not start */
@@ -43,7 +43,7 @@ struct engine {
     struct pipeline *retired[ENGINE_RETIRED_MAX];
     uint32_t retired_n;
     size_t memory_bytes, lanes_bytes; /* all of it; what outputs may hold of it */
-    struct frame_budget frames;
+    struct carry_budget carry_budget;
     struct event_totals past; /* of pipelines that are gone */
     uint64_t reloads_ok, reloads_failed;
     pthread_mutex_t view, lock;

@@ -77,7 +77,7 @@ err tuning_make(struct tuning *t, const struct process_settings *s, struct diag 
     t->pool_bytes = t->memory_bytes / 2 / t->shards;
     t->io_config = buffers_for(t->memory_bytes / 4 / t->shards);
     t->lanes_bytes = t->memory_bytes / 4;
-    t->frames_bytes = t->memory_bytes / 2;
+    t->carry_bytes = t->memory_bytes / 2;
     return ERR_OK;
 }
 

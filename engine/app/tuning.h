@@ -22,7 +22,7 @@ struct tuning {
     size_t pool_bytes;          /* batches, a shard */
     struct io_config io_config; /* receive buffers, a shard */
     size_t lanes_bytes;         /* what outputs may hold, all together */
-    size_t frames_bytes;        /* on top: frames of more than 64 KB that are not complete */
+    size_t carry_bytes;         /* on top: frames of more than 64 KB that are not complete */
 };
 
 /* ERR_CONFIG after reporting a spate.cpu_affinity that cannot be had. */

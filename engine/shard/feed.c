@@ -121,7 +121,7 @@ static void carry_charge(struct feed *feed)
 {
     uint32_t now = feed->carry_cap > FEED_FRAME_FREE_BYTES ? feed->carry_cap : 0;
     if (now == feed->carry_charged) return;
-    struct frame_budget *budget = feed->shard->frames;
+    struct carry_budget *budget = feed->shard->carry_budget;
     if (budget == NULL) return;
     struct counter *used = &budget->used_bytes[feed->shard->index];
     counter_set(used, counter_read(used) + now - feed->carry_charged);
@@ -132,7 +132,7 @@ static void carry_charge(struct feed *feed)
  * the account is overdrawn. It grows by doubling. */
 static uint32_t carry_room(const struct feed *feed)
 {
-    const struct frame_budget *budget = feed->shard->frames;
+    const struct carry_budget *budget = feed->shard->carry_budget;
     uint32_t room = frame_max(feed) - feed->carry_n, cap = feed->carry_cap;
     if (budget == NULL || cap < FEED_FRAME_FREE_BYTES) return room;
     uint64_t used = 0;

@@ -5,9 +5,9 @@
  * pins the blob); a frame cut by a blob's end is completed in a carry buffer; bytes that arrive
  * while the worker does not take more are kept and decoded by feed_resume. A frame longer than
  * frame_bytes_max is emitted in pieces tagged _frame_too_long, and so is one of more than
- * FEED_FRAME_FREE_BYTES while shard->frames is spent: nothing is lost, memory is bounded. A codec
- * with idle_ns gets to complete what it holds when a stream has been quiet for that long; the feed
- * keeps the time by itself, so it must not move in memory. Owner: one shard.
+ * FEED_FRAME_FREE_BYTES while shard->carry_budget is spent: nothing is lost, memory is bounded. A
+ * codec with idle_ns gets to complete what it holds when a stream has been quiet for that long; the
+ * feed keeps the time by itself, so it must not move in memory. Owner: one shard.
  */
 #ifndef ENGINE_SHARD_FEED_H
 #define ENGINE_SHARD_FEED_H

@@ -38,7 +38,7 @@ struct worker;
 
 /* What the feeds of all shards hold in long frames that are not complete yet. Each shard writes
  * its own counter and reads all, which is seldom. */
-struct frame_budget {
+struct carry_budget {
     struct counter used_bytes[SHARDS_MAX];
     uint32_t shard_n;
     uint64_t max_bytes;
@@ -59,11 +59,11 @@ struct shard {
     struct worker *worker[SHARD_WORKERS_MAX];
     uint32_t worker_n;
     uint64_t workers_made;
-    struct ruby_worker *ruby;        /* the script process of its filters, while there are any */
-    struct lookup_asker *askers;     /* filters that look things up */
-    struct bus_port *bus;            /* what pipelines hand to each other; NULL: nothing so far */
-    _Atomic uint64_t lane_bytes_max; /* in flight per lane; the control thread's share-out */
-    struct frame_budget *frames;     /* NULL: no bound */
+    struct ruby_worker *ruby;          /* the script process of its filters, while there are any */
+    struct lookup_asker *askers;       /* filters that look things up */
+    struct bus_port *bus;              /* what pipelines hand to each other; NULL: nothing so far */
+    _Atomic uint64_t lane_bytes_max;   /* in flight per lane; the control thread's share-out */
+    struct carry_budget *carry_budget; /* NULL: no bound */
     uint32_t index;
     int64_t now_mono_ns; /* read once a step */
     int64_t now_real_ns;

@@ -339,9 +339,9 @@ static void test_long_line_is_looked_at_once(void **state)
 static void test_long_frames_share_memory(void **state)
 {
     (void)state;
-    struct frame_budget frames = {.max_bytes = 400000, .shard_n = 1};
+    struct carry_budget budget = {.max_bytes = 400000, .shard_n = 1};
     stream_init(NULL, 64, 0);
-    s.r.worker->shard->frames = &frames;
+    s.r.worker->shard->carry_budget = &budget;
     char piece[40000];
     memset(piece, 'x', sizeof(piece));
     for (int i = 0; i < 5; i++) assert_true(arrive(slice_make(piece, sizeof(piece))));
@@ -349,13 +349,13 @@ static void test_long_frames_share_memory(void **state)
     worker_flush(s.r.worker);
     assert_int_equal(got.n, 200001);
     assert_int_equal(slice_find(buf_slice(&got), SLICE("!;")), -1);
-    assert_int_equal(counter_read(&frames.used_bytes[0]), 0);
+    assert_int_equal(counter_read(&budget.used_bytes[0]), 0);
 
     got.n = 0;
-    frames.max_bytes = 70000;
+    budget.max_bytes = 70000;
     for (int i = 0; i < 50; i++) {
         arrive(slice_make(piece, sizeof(piece)));
-        assert_true(counter_read(&frames.used_bytes[0]) <= 2 * 65536);
+        assert_true(counter_read(&budget.used_bytes[0]) <= 2 * 65536);
     }
     arrive(SLICE("\nshort\n"));
     finish();
@@ -365,8 +365,8 @@ static void test_long_frames_share_memory(void **state)
     assert_true(slice_find(buf_slice(&got), SLICE("!;")) > 0);
     assert_true(slice_ends(buf_slice(&got), SLICE(";short;")));
     feed_fini(&s.feed);
-    assert_int_equal(counter_read(&frames.used_bytes[0]), 0);
-    s.r.worker->shard->frames = NULL;
+    assert_int_equal(counter_read(&budget.used_bytes[0]), 0);
+    s.r.worker->shard->carry_budget = NULL;
     stream_fini();
 }
 
