@@ -456,7 +456,7 @@ def recipe(name, *args, stdin=None, env=None, seconds=900):
         out.seek(0)
         text = out.read()
     if done.returncode == 77:
-        raise Unavailable(text.strip().splitlines()[-1])
+        raise Unavailable(re.sub(r"\x1b\[[0-9;]*m", "", text.strip().splitlines()[-1]))
     assert done.returncode == 0, "%s: %d\n%s" % (" ".join(command), done.returncode, text[-4000:])
     values = dict(line.split("=", 1) for line in text.splitlines() if re.match(r"\w+=", line))
     values["text"] = text

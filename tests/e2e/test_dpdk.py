@@ -198,6 +198,9 @@ def link():
         pytest.skip("no network namespace can be made: " + made.stdout.strip())
     inside = ["ip", "netns", "exec", space]
     try:
+        made = run(*inside, "true")
+        if made.returncode != 0:
+            pytest.skip("a network namespace cannot be entered: " + made.stdout.strip())
         made = run("ip", "link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", space)
         if made.returncode != 0:
             pytest.skip("no link can be made: " + made.stdout.strip())

@@ -2,15 +2,22 @@
 """Adds up the JUnit files of a test run; prints what failed and was skipped, and one closing line."""
 import glob
 import os
+import re
 import sys
 import xml.etree.ElementTree as et
+
+
+def read(path):
+    """Messages may quote a program's colours and bells, which XML cannot have, and pytest writes as they are."""
+    with open(path, "rb") as file:
+        return et.fromstring(re.sub(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", b"", file.read()))
 
 
 def main():
     passed = failed = skipped = 0
     files = sorted(glob.glob(os.path.join(sys.argv[1], "*.xml")))
     for path in files:
-        for case in et.parse(path).getroot().iter("testcase"):
+        for case in read(path).iter("testcase"):
             name = "%s: %s" % (os.path.basename(path)[:-4], case.get("name"))
             skip, bad = case.find("skipped"), case.find("failure")
             bad = case.find("error") if bad is None else bad
