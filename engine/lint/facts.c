@@ -380,7 +380,8 @@ static void captures(struct lint *l, const struct grok_use *use, bool ecs,
     struct buf expanded = {0};
     struct grok_error error = {0};
     dict_open(l, use, ecs, &said, &dict);
-    if (grok_expand(dict.own, use->pattern->text, true, &expanded, &error) == ERR_OK)
+    err e = grok_expand(dict.own, use->pattern->text, true, &expanded, &error);
+    if (e == ERR_OK && expanded.n > 0) /* an empty pattern has no memory to point into */
         scan_groups(l, use, buf_slice(&expanded), visit);
     buf_fini(&expanded);
     pattern_dict_close(&dict);
