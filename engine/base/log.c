@@ -132,28 +132,32 @@ static void write_entry(enum log_level level, const char *logger, slice text, bo
     buf_fini(&line);
 }
 
+static void __attribute__((format(printf, 3, 0)))
+write_formatted(enum log_level level, const char *logger, const char *format, va_list args,
+                bool lines)
+{
+    struct buf text = {0};
+    buf_vprintf(&text, format, args);
+    write_entry(level, logger, buf_slice(&text), lines);
+    buf_fini(&text);
+}
+
 void log_line(enum log_level level, const char *logger, const char *format, ...)
 {
     if (!log_on(level)) return;
-    struct buf text = {0};
     va_list args;
     va_start(args, format);
-    buf_vprintf(&text, format, args);
+    write_formatted(level, logger, format, args, false);
     va_end(args);
-    write_entry(level, logger, buf_slice(&text), false);
-    buf_fini(&text);
 }
 
 void log_block(enum log_level level, const char *logger, const char *format, ...)
 {
     if (!log_on(level)) return;
-    struct buf text = {0};
     va_list args;
     va_start(args, format);
-    buf_vprintf(&text, format, args);
+    write_formatted(level, logger, format, args, true);
     va_end(args);
-    write_entry(level, logger, buf_slice(&text), true);
-    buf_fini(&text);
 }
 
 bool log_gate_open(struct log_gate *gate, uint64_t *held)

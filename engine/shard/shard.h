@@ -22,7 +22,6 @@
 /* What a lane of an output may have in flight when nobody has shared memory out. */
 #define SHARD_LANE_BYTES_MAX (64u * 1024 * 1024)
 
-struct bus_port;
 /* Whether a shard may have interfaces of its own: builds without DPDK do not even ask. */
 #if defined(SPATE_DPDK) || defined(SPATE_DEBUG)
 #define SHARD_POLLS 1
@@ -30,6 +29,7 @@ struct bus_port;
 #define SHARD_POLLS 0
 #endif
 
+struct bus_port;
 struct lookup_asker;
 struct ruby_worker;
 struct worker;
