@@ -33,15 +33,12 @@ static bool text_end(struct learner *l, uint32_t *at)
     return true;
 }
 
-/* A map with keys of the sender's, such as structured data, is walked each time. */
+/* A map with keys of the sender's, such as structured data, is walked each time; those around it
+ * are not. */
 static bool all_static(const struct map *map)
 {
-    for (uint32_t i = 0; i < map->n; i++) {
-        const struct value *v = &map->at[i].val;
-        if ((v->key_flags & KEY_STATIC) == 0) return false;
-        if (v->type == VALUE_MAP && (v->flags & VALUE_SHARED) == 0 && !all_static(v->u.map))
-            return false;
-    }
+    for (uint32_t i = 0; i < map->n; i++)
+        if ((map->at[i].val.key_flags & KEY_STATIC) == 0) return false;
     return true;
 }
 
