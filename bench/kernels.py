@@ -20,7 +20,7 @@ def filters_text(args, root):
         return ""
     done = subprocess.run(["taskset", "-c", str(args.cpu), path, "--json"], cwd=root, stdout=subprocess.PIPE, text=True, check=True)
     rows = ["## Filters", "", "A whole filter over full batches, by `bench/run --kernels filters`: nanoseconds for an event, or for what the "
-            "case names. The best round of each counts.", "", "| filter | case | ns | budget |", "|---|---|---|---|"]
+            "case names. The median round of each counts.", "", "| filter | case | ns | budget |", "|---|---|---|---|"]
     for line in done.stdout.splitlines():
         case = json.loads(line)
         name = case["case"]

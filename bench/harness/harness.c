@@ -15,6 +15,7 @@
 #include "parsers/init.h"
 
 #define ROUNDS_MIN 5
+#define ROUNDS_MAX 100000u
 #define WARM_ROUNDS 3
 
 static struct {
@@ -102,11 +103,20 @@ static void prepare(const struct bench_case *c)
     if (c->prepare != NULL) c->prepare(c->opaque);
 }
 
-static struct reading best_round(const struct bench_case *c, uint64_t *sum)
+static int by_ns(const void *a, const void *b)
 {
-    struct reading best = {.ns = 1e18};
+    double x = ((const struct reading *)a)->ns, y = ((const struct reading *)b)->ns;
+    return (x > y) - (x < y);
+}
+
+/* The median: the clock of a virtual machine now and then says that next to no time has passed, so
+ * the best round need not have happened. */
+static struct reading usual_round(const struct bench_case *c, uint64_t *sum)
+{
+    static struct reading rounds[ROUNDS_MAX];
+    uint32_t n = 0;
     int64_t until_ns = clock_mono_ns() + bench.case_ns;
-    for (int round = 0; round < ROUNDS_MIN || clock_mono_ns() < until_ns; round++) {
+    while (n < ROUNDS_MIN || (n < ROUNDS_MAX && clock_mono_ns() < until_ns)) {
         prepare(c);
         uint64_t cycles = counter_read(bench.cycles_fd);
         uint64_t instructions = counter_read(bench.instructions_fd);
@@ -115,9 +125,10 @@ static struct reading best_round(const struct bench_case *c, uint64_t *sum)
         struct reading r = {.ns = (double)(now_ns(c) - from_ns)};
         r.instructions = (double)(counter_read(bench.instructions_fd) - instructions);
         r.cycles = (double)(counter_read(bench.cycles_fd) - cycles);
-        if (r.ns < best.ns) best = r;
+        rounds[n++] = r;
     }
-    return best;
+    qsort(rounds, n, sizeof(rounds[0]), by_ns);
+    return rounds[n / 2];
 }
 
 static void optional(char out[16], double value, const char *format)
@@ -181,7 +192,7 @@ static struct reading run_at(const struct bench_case *c, const char *level, doub
     }
     prepare(c);
     sum = c->body(c->opaque);
-    r = best_round(c, &sum);
+    r = usual_round(c, &sum);
     if (sum == UINT64_MAX) puts(""); /* the compiler cannot know that it never is */
     print(c, level, r, scalar_ns);
     return r;
