@@ -51,13 +51,14 @@ def measured(results, one, at_reference):
 def wanted(results, one):
     """(the aim as a number, as words)"""
     base = one.get("times") or one.get("plus")
-    if base and base not in results:
+    if not base:
+        return one["aim"], "%g" % one["aim"]
+    if base not in results:
         return None, ""
+    found = value(results[base], "cpu_ns_per_event", False)
     if "times" in one:
-        return one["aim"] * on_reference(results[base]), "%g x %s: %.0f" % (one["aim"], base, one["aim"] * on_reference(results[base]))
-    if "plus" in one:
-        return one["aim"] + on_reference(results[base]), "%s + %g: %.0f" % (base, one["aim"], one["aim"] + on_reference(results[base]))
-    return one["aim"], "%g" % one["aim"]
+        return one["aim"] * found, "%g x %s: %.0f" % (one["aim"], base, one["aim"] * found)
+    return one["aim"] + found, "%s + %g: %.0f" % (base, one["aim"], one["aim"] + found)
 
 
 def number(one, found):
@@ -76,10 +77,12 @@ def row(results, one):
     aim, words = wanted(results, one)
     if raw is None or aim is None:
         return None
-    met = found >= aim if one.get("at_least") else found <= aim
+    # Two paths are compared as they were measured here: what the reference's kernel would take is known of few.
+    compared = raw if "times" in one or "plus" in one else found
+    met = compared >= aim if one.get("at_least") else compared <= aim
     ceiling = one.get("ceiling", "-")
     return "| %s | %s | %s | %s | %s | %.2f | %s | %s | %s |" % (
-        one["path"], what(one), number(one, raw), number(one, found), words, found / aim, ceiling,
+        one["path"], what(one), number(one, raw), number(one, found), words, compared / aim, ceiling,
         "-" if ceiling == "-" else "%.2f" % (found / float(ceiling.split()[0])), "met" if met else "**missed**"), met
 
 

@@ -164,7 +164,7 @@ the machine on which the limits below were set.
 
 What the engine is to reach, and for some paths the *ceiling*: what a prototype of nothing but that path's inner loops took.
 Times of the processor are compared as they are on the reference. Many groks are counted on top of *grok0*, the same lines
-without a grok; two shards as events/s over those of one.
+without a grok; two shards as events/s over those of one. Where the aim is relative to another path, both are as measured.
 
 {aims}
 
