@@ -52,7 +52,7 @@ static void cache_second(struct time_iso_cache *cache, int64_t ns)
     put_pair(text + 14, second / 60 % 60);
     text[16] = ':';
     put_pair(text + 17, second % 60);
-    text[19] = '.';
+    memcpy(text + 19, ".000Z", 5);
     /* The first second of int64 begins before what int64 holds: not remembered either. */
     cache->valid = second_s >= INT64_MIN / NS_PER_SEC;
     cache->second_begin_ns = (int64_t)((uint64_t)second_s * (uint64_t)NS_PER_SEC);
@@ -67,6 +67,7 @@ uint32_t time_iso_write(int64_t ns, struct time_iso_cache *cache, char out[TIME_
         nanos = (uint64_t)ns - (uint64_t)cache->second_begin_ns;
     }
     memcpy(out, cache->text, 24);
+    if (nanos == 0) return 24; /* syslog and access logs have whole seconds */
     uint32_t ms = (uint32_t)nanos / 1000000, rest = (uint32_t)nanos % 1000000;
     out[20] = (char)('0' + ms / 100);
     put_pair(out + 21, ms % 100);

@@ -14,13 +14,6 @@ struct learner {
     uint32_t up;
 };
 
-static uint32_t header_of(const struct value *v)
-{
-    uint32_t header;
-    memcpy(&header, v, sizeof(header));
-    return header;
-}
-
 /* Ends the text that has been gathered; false when there is no room. */
 static bool text_end(struct learner *l, uint32_t *at)
 {
@@ -58,33 +51,46 @@ static enum json_slot_kind kind_of(const struct value *v, uint32_t depth)
 
 static bool learn_map(struct learner *l, const struct map *map, uint32_t depth);
 
+static struct member like(const struct member *m)
+{
+    struct member same = *m;
+    same.val.n = 0;
+    same.val.u.str = NULL;
+    return same;
+}
+
+static bool learn_leaf(struct learner *l, const struct value *v, enum json_slot_kind kind)
+{
+    struct json_layout *layout = l->layout;
+    struct json_leaf *leaf = &layout->leaf[layout->leaf_n++];
+    uint32_t at;
+    if (v->type == VALUE_STRING) buf_add_byte(&l->text, '"');
+    leaf->kind = (uint8_t)kind;
+    leaf->text_n = (uint16_t)l->text.n;
+    if (!text_end(l, &at)) return false;
+    leaf->text_at = (uint16_t)at;
+    if (v->type == VALUE_STRING) buf_add_byte(&l->text, '"');
+    return true;
+}
+
 static bool learn_member(struct learner *l, const struct member *m, uint32_t depth)
 {
     const struct value *v = &m->val;
     struct json_layout *layout = l->layout;
     if ((v->key_flags & KEY_STATIC) == 0 || layout->slot_n == JSON_LAYOUT_SLOTS_MAX) return false;
     struct json_slot *slot = &layout->slot[layout->slot_n++];
-    *slot = (struct json_slot){.key = m->key,
-                               .header = header_of(v),
-                               .kind = (uint8_t)kind_of(v, depth),
-                               .up = (uint8_t)l->up};
+    *slot = (struct json_slot){
+        .like = like(m), .kind = (uint8_t)kind_of(v, depth), .up = (uint8_t)l->up};
+    slot->turns = slot->up > 0 || slot->kind == JSON_SLOT_MAP;
     l->up = 0;
     buf_add_json(&l->text, slice_make(m->key, m->key_n));
     buf_add_byte(&l->text, ':');
-    if (slot->kind == JSON_SLOT_MAP) {
-        slot->map_n = v->u.map->n;
-        buf_add_byte(&l->text, '{');
-        if (!learn_map(l, v->u.map, depth + 1)) return false;
-        buf_add_byte(&l->text, '}');
-        l->up++;
-        return true;
-    }
-    if (v->type == VALUE_STRING) buf_add_byte(&l->text, '"');
-    uint32_t at;
-    slot->text_n = (uint16_t)l->text.n;
-    if (!text_end(l, &at)) return false;
-    slot->text_at = (uint16_t)at;
-    if (v->type == VALUE_STRING) buf_add_byte(&l->text, '"');
+    if (slot->kind != JSON_SLOT_MAP) return learn_leaf(l, v, (enum json_slot_kind)slot->kind);
+    slot->map_n = v->u.map->n;
+    buf_add_byte(&l->text, '{');
+    if (!learn_map(l, v->u.map, depth + 1)) return false;
+    buf_add_byte(&l->text, '}');
+    l->up++;
     return true;
 }
 

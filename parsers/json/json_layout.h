@@ -27,23 +27,29 @@ enum json_slot_kind {
     JSON_SLOT_OTHER
 };
 
+/* A member as it must be, in the order of the event. */
 struct json_slot {
-    const char *key;
-    uint32_t header;  /* the first four bytes of the value: type, flags, key flags */
-    uint32_t map_n;   /* members of a JSON_SLOT_MAP */
-    uint16_t text_at; /* the text before the value */
-    uint16_t text_n;
-    uint8_t kind; /* enum json_slot_kind */
-    uint8_t up;   /* maps that end between the value before and this one */
+    struct member like; /* key and head of the value; text and length are zero */
+    uint32_t map_n;     /* members of a JSON_SLOT_MAP */
+    uint8_t kind;       /* enum json_slot_kind */
+    uint8_t up;         /* maps that end between the value before and this one */
+    bool turns;         /* a map begins or ended */
+};
+
+/* A value that is written, and the text before it. */
+struct json_leaf {
+    uint16_t text_at, text_n;
+    uint8_t kind;
 };
 
 struct json_layout {
     uint32_t member_n; /* of the event's own map; 0: this entry is free */
     uint32_t hits;
     const char *last_key;
-    uint32_t slot_n, text_n;
+    uint32_t slot_n, leaf_n, text_n;
     uint32_t tail_at; /* what follows the last value; up to text_n */
     struct json_slot slot[JSON_LAYOUT_SLOTS_MAX];
+    struct json_leaf leaf[JSON_LAYOUT_SLOTS_MAX];
     char text[JSON_LAYOUT_TEXT_BYTES_MAX + JSON_LAYOUT_TEXT_PAD];
 };
 
@@ -53,7 +59,7 @@ struct json_layouts {
     uint8_t missed[JSON_LAYOUT_MISSED]; /* by a hash of number and last key */
 };
 
-/* 25 KiB; freed by free(). */
+/* 40 KiB; freed by free(). */
 struct json_layouts *json_layouts_new(void);
 /* Remembers the event's layout, if it can be. To be called for an event that fitted no layout. */
 void json_layout_learn(struct json_layouts *layouts, const struct event *ev);

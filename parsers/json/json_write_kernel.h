@@ -3,7 +3,8 @@
  *
  * Functions take the place to write at and return the place behind what they wrote; room()
  * is asked before, and leaves BUF_PAD bytes beyond that whole vectors may spill into.
- * Included by json_write_sse42.c, json_write_avx2.c and json_write_avx512.c only.
+ * Included by json_write_sse42.c, json_write_avx2.c and json_write_avx512.c only, by way of
+ * json_laid_out_kernel.h.
  */
 #ifndef PARSERS_JSON_JSON_WRITE_KERNEL_H
 #define PARSERS_JSON_JSON_WRITE_KERNEL_H
@@ -42,6 +43,7 @@ struct writer {
     const char *known;
     uint32_t known_n;
     size_t known_at, known_out_n;
+    size_t rest; /* of a known layout: what may still come, at most */
 };
 
 /* Shorter texts are written again rather than looked for. */
@@ -499,90 +501,6 @@ static inline void write_events(struct buf *out, const struct batch *b, const st
         to = put_bytes(room(&w, to, suffix.n), suffix.p, suffix.n);
     }
     writer_close(&w, to);
-}
-
-/* At most BUF_PAD bytes more are written than n. */
-static inline char *put_layout_text(char *to, const char *from, uint32_t n)
-{
-    vec_store(to, vec_load(from));
-    for (uint32_t at = VEC_BYTES; __builtin_expect(at < n, 0); at += VEC_BYTES)
-        vec_store(to + at, vec_load(from + at));
-    return to + n;
-}
-
-/* put_text, or a copy of what it wrote for the same bytes before. */
-static inline __attribute__((always_inline)) char *put_text_once(struct writer *w, char *to,
-                                                                 const struct value *v)
-{
-    if (v->n < JSON_KNOWN_BYTES_MIN) return put_text(w, to, v->u.str, v->n);
-    if (__builtin_expect(v->u.str == w->known && v->n == w->known_n, 0)) {
-        to = room(w, to, w->known_out_n + JSON_SLACK);
-        return put_bytes(to, w->out->data + w->known_at, w->known_out_n);
-    }
-    size_t at = (size_t)(to - w->out->data);
-    to = put_text(w, to, v->u.str, v->n);
-    size_t n = (size_t)(to - w->out->data) - at;
-    if (n != v->n) {
-        w->known = v->u.str;
-        w->known_n = v->n;
-        w->known_at = at;
-        w->known_out_n = n;
-    }
-    return to;
-}
-
-/* The values of an event of this layout with the texts between them; NULL at the first difference.
- */
-static inline char *put_slots(struct writer *w, char *to, const struct event *ev,
-                              const struct json_layout *layout)
-{
-    const struct member *m = ev->data.at, *up[JSON_LAYOUT_DEPTH_MAX];
-    const struct json_slot *slot = layout->slot, *behind = slot + layout->slot_n;
-    uint32_t depth = 0;
-    for (; slot < behind; slot++) {
-        if (slot->up > 0) m = up[depth -= slot->up];
-        const struct value *v = &m->val;
-        uint32_t header;
-        memcpy(&header, v, sizeof(header));
-        if (__builtin_expect(m->key != slot->key || header != slot->header, 0)) return NULL;
-        if (slot->kind == JSON_SLOT_MAP) {
-            if (v->u.map->n != slot->map_n) return NULL;
-            up[depth++] = m + 1;
-            m = v->u.map->at;
-            continue;
-        }
-        to = room(w, to, slot->text_n + value_room(v));
-        to = put_layout_text(to, layout->text + slot->text_at, slot->text_n);
-        if (__builtin_expect(slot->kind == JSON_SLOT_TEXT, 1))
-            to = put_text_once(w, to, v);
-        else if (slot->kind == JSON_SLOT_VERBATIM)
-            to = put_bytes(to, v->u.str, v->n);
-        else if (slot->kind == JSON_SLOT_SHARED)
-            to = put_bytes(to, shared_map_json(v), v->n);
-        else
-            to = put_other(w, to, v);
-        m++;
-    }
-    uint32_t tail_n = layout->text_n - layout->tail_at;
-    return put_layout_text(room(w, to, tail_n), layout->text + layout->tail_at, tail_n);
-}
-
-/* False, and nothing written, when the event is not of this layout. */
-static inline bool write_laid_out(struct buf *out, const struct event *ev,
-                                  struct time_iso_cache *cache, const struct json_layout *layout)
-{
-    static const char head[] = "{\"@timestamp\":";
-    struct writer w;
-    size_t n = out->n;
-    char *to = writer_open(&w, out, cache);
-    to = room(&w, to, sizeof(head) + JSON_SCALAR_BYTES_MAX);
-    to = put_time(put_literal(to, head, sizeof(head) - 1), ev->time.u.time_ns, cache);
-    to = put_slots(&w, to, ev, layout);
-    if (to != NULL)
-        writer_close(&w, to);
-    else
-        out->n = n;
-    return to != NULL;
 }
 
 static inline void write_value(struct buf *out, const struct value *val,
