@@ -98,8 +98,10 @@ int docs_main(const char *part)
         process_settings_markdown(&out);
     } else if (strcmp(part, "lints") == 0) {
         lint_markdown(&out);
+    } else if (strcmp(part, "json") == 0) {
+        docs_json(&out);
     } else {
-        fprintf(stderr, "usage: spate --docs [settings | lints]\n");
+        fprintf(stderr, "usage: spate --docs [settings | lints | json]\n");
         return 1;
     }
     bool good = fwrite(out.data, 1, out.n, stdout) == out.n && fflush(stdout) == 0;

@@ -81,7 +81,7 @@ void flags_help(FILE *out)
                  "       spate lint [flags] [--allow NAME]...\n"
                  "       spate keystore create|add|list|remove [NAME]... --path.settings FOLDER\n"
                  "       spate grok explain [--sample FILE] PATTERN... | -f CONFIG\n"
-                 "       spate --docs\n\nFlags:\n");
+                 "       spate --docs [settings | lints | json]\n\nFlags:\n");
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         const struct flag *f = &table[i];
         char shorter[] = {'-', f->shorter, ',', ' ', '\0'};

@@ -448,7 +448,7 @@ static const struct setting cef_settings[] = {
      .doc = "Name in the header when encoding; may contain %{field}."},
     {.name = "severity", CEF_AT(severity_text, STRING), .default_text = "6",
      .doc = "Severity in the header when encoding, 0 to 10; may contain %{field}. Others give 6."},
-    {.name = "fields", CEF_AT(fields, LIST), .default_text = "[]",
+    {.name = "fields", CEF_AT(fields, LIST), .flags = SETTING_FIELD, .default_text = "[]",
      .doc = "Fields to write as extensions when encoding."},
     {.name = "reverse_mapping", CEF_AT(reverse_mapping, BOOL), .default_text = "false",
      .doc = "Write the short keys of CEF instead of the full names."},

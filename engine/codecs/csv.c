@@ -286,7 +286,7 @@ static err csv_compile(void *config, struct compiler *c)
 
 /* clang-format off */
 static const struct setting csv_settings[] = {
-    {.name = "columns", CSV_AT(column_names, LIST), .default_text = "[]",
+    {.name = "columns", CSV_AT(column_names, LIST), .flags = SETTING_FIELD, .default_text = "[]",
      .doc = "Decoding: names of the columns, in order. Encoding: the fields to write; all of them "
             "when empty."},
     {.name = "separator", CSV_AT(separator, STRING), .default_text = ",",

@@ -16,16 +16,16 @@ const char *const ecs_choices[] = {"disabled", "v1", "v8", NULL};
         .doc = "Field naming of this plugin; by default that of its pipeline."                     \
     }
 
-#define COMMON_ADD_FIELD(cfg)                                                                      \
+#define COMMON_ADD_FIELD(cfg, more)                                                                \
     {                                                                                              \
         .name = "add_field", SETTING_AT(cfg, add_field, HASH), .default_text = "{}",               \
-        .doc = "Fields to add; names and values may contain %{field}."                             \
+        .flags = (more), .doc = "Fields to add; names and values may contain %{field}."            \
     }
 
 /* clang-format would put each brace of these on a line of its own. */
 /* clang-format off */
 const struct setting common_input_settings[] = {
-    COMMON_ADD_FIELD(struct common_input_cfg),
+    COMMON_ADD_FIELD(struct common_input_cfg, 0),
     {.name = "codec", SETTING_AT(struct common_input_cfg, codec, CODEC), .default_text = "plain",
      .doc = "How bytes become events."},
     {.name = "tags", SETTING_AT(struct common_input_cfg, tags, LIST),
@@ -37,10 +37,11 @@ const struct setting common_input_settings[] = {
 };
 
 const struct setting common_filter_settings[] = {
-    COMMON_ADD_FIELD(struct common_filter_cfg),
+    COMMON_ADD_FIELD(struct common_filter_cfg, SETTING_FIELD),
     {.name = "add_tag", SETTING_AT(struct common_filter_cfg, add_tag, LIST), .default_text = "[]",
      .doc = "Tags to add when the filter succeeded; may contain %{field}."},
     {.name = "remove_field", SETTING_AT(struct common_filter_cfg, remove_field, LIST),
+     .flags = SETTING_FIELD,
      .default_text = "[]", .doc = "Fields to remove when the filter succeeded."},
     {.name = "remove_tag", SETTING_AT(struct common_filter_cfg, remove_tag, LIST),
      .default_text = "[]", .doc = "Tags to remove when the filter succeeded."},

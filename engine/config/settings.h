@@ -56,7 +56,10 @@ enum setting_flag {
     SETTING_OLD = 2,         /* still read, with one warning; `instead` names the successor */
     SETTING_OBSOLETE = 4,    /* an error that says `instead` */
     SETTING_UNSUPPORTED = 8, /* Logstash has it, spate does not: an error; `instead` says why */
-    SETTING_SECRET = 16      /* values are not shown in messages or the monitoring API */
+    SETTING_SECRET = 16,     /* values are not shown in messages or the monitoring API */
+    /* Names fields of events that come from elsewhere: whatever they hold, the plugin must cope
+     * with. tools/check/spec_coverage wants such options tried with everything. */
+    SETTING_FIELD = 32
 };
 
 struct setting {

@@ -154,12 +154,12 @@ static void alter_release(void *config)
 /* clang-format off */
 static const struct setting alter_settings[] = {
     {.name = "condrewrite", SETTING_AT(struct alter_cfg, rewrite_given, LIST),
-     .default_text = "[]",
+     .flags = SETTING_FIELD, .default_text = "[]",
      .doc = "Threes of field, expected content, new content; texts may contain %{field}."},
     {.name = "condrewriteother", SETTING_AT(struct alter_cfg, other_given, LIST),
-     .default_text = "[]",
+     .flags = SETTING_FIELD, .default_text = "[]",
      .doc = "Fours of field, expected content, field to set, its new content."},
-    {.name = "coalesce", SETTING_AT(struct alter_cfg, coalesce_given, LIST),
+    {.name = "coalesce", SETTING_AT(struct alter_cfg, coalesce_given, LIST), .flags = SETTING_FIELD,
      .default_text = "[]",
      .doc = "A field, and texts of which the first whose fields are all there is put into it."},
     {0}};

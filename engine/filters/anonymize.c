@@ -112,7 +112,7 @@ static err anonymize_compile(void *config, struct compiler *c)
 /* clang-format off */
 static const struct setting anonymize_settings[] = {
     {.name = "fields", SETTING_AT(struct anonymize_cfg, field_names, LIST),
-     .flags = SETTING_REQUIRED, .doc = "The fields to replace."},
+     .flags = SETTING_REQUIRED | SETTING_FIELD, .doc = "The fields to replace."},
     {.name = "key", SETTING_AT(struct anonymize_cfg, key, STRING),
      .flags = SETTING_REQUIRED | SETTING_SECRET,
      .doc = "The key of the digest's HMAC; with IPV4_NETWORK, the length of the prefix."},

@@ -106,10 +106,11 @@ static err bytes_compile(void *config, struct compiler *c)
 
 /* clang-format off */
 static const struct setting bytes_settings[] = {
-    {.name = "source", SETTING_AT(struct bytes_cfg, source_name, STRING),
+    {.name = "source", SETTING_AT(struct bytes_cfg, source_name, STRING), .flags = SETTING_FIELD,
      .default_text = "message", .doc = "The field with the size as text."},
     {.name = "target", SETTING_AT(struct bytes_cfg, target_name, STRING),
-     .flags = SETTING_REQUIRED, .doc = "The field that receives the number of bytes."},
+     .flags = SETTING_REQUIRED | SETTING_FIELD,
+     .doc = "The field that receives the number of bytes."},
     {.name = "conversion_method", SETTING_AT(struct bytes_cfg, method, ENUM),
      .choices = methods, .default_text = "binary",
      .doc = "Whether a kilobyte is 1024 (binary) or 1000 (metric) bytes."},

@@ -200,9 +200,11 @@ static err cipher_compile(void *config, struct compiler *c)
 
 /* clang-format off */
 static const struct setting cipher_settings[] = {
-    {.name = "source", CI_AT(source_name, STRING), .default_text = "message",
+    {.name = "source", CI_AT(source_name, STRING), .flags = SETTING_FIELD,
+     .default_text = "message",
      .doc = "The field to process."},
-    {.name = "target", CI_AT(target_name, STRING), .default_text = "message",
+    {.name = "target", CI_AT(target_name, STRING), .flags = SETTING_FIELD,
+     .default_text = "message",
      .doc = "The field that receives the result."},
     {.name = "mode", CI_AT(mode, ENUM), .choices = modes, .flags = SETTING_REQUIRED,
      .doc = "Encrypt or decrypt."},

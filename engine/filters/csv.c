@@ -331,7 +331,8 @@ static err csv_compile(void *config, struct compiler *c)
 
 /* clang-format off */
 static const struct setting csv_settings[] = {
-    {.name = "source", CSV_AT(source_name, STRING), .default_text = "message",
+    {.name = "source", CSV_AT(source_name, STRING), .flags = SETTING_FIELD,
+     .default_text = "message",
      .doc = "The field that holds the row."},
     {.name = "columns", CSV_AT(column_names, LIST), .default_text = "[]",
      .doc = "Names of the columns, in order; further ones are column4, column5, ..."},
@@ -339,7 +340,7 @@ static const struct setting csv_settings[] = {
      .doc = "What stands between columns; may be several characters. A tab is written as a tab."},
     {.name = "quote_char", CSV_AT(quote_char, STRING), .default_text = "\"",
      .doc = "The character around quoted columns; \"\\x00\" for none."},
-    {.name = "target", CSV_AT(target_name, STRING),
+    {.name = "target", CSV_AT(target_name, STRING), .flags = SETTING_FIELD,
      .doc = "The field that receives the columns; without it they become fields of the event."},
     {.name = "autogenerate_column_names", CSV_AT(autogenerate, BOOL), .default_text = "true",
      .doc = "Take columns that have no name, as column1, column2, ..."},

@@ -200,10 +200,11 @@ static void date_release(void *config)
 
 /* clang-format off */
 static const struct setting date_settings[] = {
-    {.name = "match", SETTING_AT(struct date_cfg, match, LIST), .default_text = "[]",
+    {.name = "match", SETTING_AT(struct date_cfg, match, LIST), .flags = SETTING_FIELD,
+     .default_text = "[]",
      .doc = "The field, then the formats to try: ISO8601, UNIX, UNIX_MS, TAI64N or a Joda-Time "
             "pattern."},
-    {.name = "target", SETTING_AT(struct date_cfg, target_name, STRING),
+    {.name = "target", SETTING_AT(struct date_cfg, target_name, STRING), .flags = SETTING_FIELD,
      .default_text = "@timestamp", .doc = "The field that receives the time."},
     {.name = "timezone", SETTING_AT(struct date_cfg, timezone, STRING),
      .doc = "Zone of text that names none, by default the host's; may contain %{field}."},

@@ -155,7 +155,7 @@ static const struct setting de_dot_settings[] = {
      .doc = "What to put in the place of dots."},
     {.name = "nested", SETTING_AT(struct de_dot_cfg, nested, BOOL), .default_text = "false",
      .doc = "Make a path of the parts of the name."},
-    {.name = "fields", SETTING_AT(struct de_dot_cfg, field_names, LIST),
+    {.name = "fields", SETTING_AT(struct de_dot_cfg, field_names, LIST), .flags = SETTING_FIELD,
      .doc = "The fields to rename; without it, all fields of the event, but none below them."},
     {.name = "recursive", SETTING_AT(struct de_dot_cfg, recursive, BOOL),
      .default_text = "false", .doc = "Rename the keys inside of hashes, too."},

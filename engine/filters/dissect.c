@@ -339,11 +339,13 @@ static void dissect_release(void *config)
 
 /* clang-format off */
 static const struct setting dissect_settings[] = {
-    {.name = "mapping", SETTING_AT(struct dissect_cfg, mapping_given, HASH), .default_text = "{}",
+    {.name = "mapping", SETTING_AT(struct dissect_cfg, mapping_given, HASH), .flags = SETTING_FIELD,
+     .default_text = "{}",
      .doc = "Fields with the pattern of their text: %{name}, %{+name} and %{+name/2} append, "
             "%{?name} and %{} skip, %{&name} takes its name from another field, -> at the end "
             "allows repeated delimiters."},
     {.name = "convert_datatype", SETTING_AT(struct dissect_cfg, convert_given, HASH),
+     .flags = SETTING_FIELD,
      .default_text = "{}", .doc = "Fields with the type to convert them to: int or float."},
     {.name = "tag_on_failure", SETTING_AT(struct dissect_cfg, tag_on_failure, LIST),
      .default_text = "[\"_dissectfailure\"]",

@@ -471,9 +471,9 @@ static void dns_release(void *config)
 
 /* clang-format off */
 static const struct setting dns_settings[] = {
-    {.name = "resolve", DNS_AT(resolve_names, LIST),
+    {.name = "resolve", DNS_AT(resolve_names, LIST), .flags = SETTING_FIELD,
      .doc = "Fields with host names, to be looked up as A and AAAA records."},
-    {.name = "reverse", DNS_AT(reverse_names, LIST),
+    {.name = "reverse", DNS_AT(reverse_names, LIST), .flags = SETTING_FIELD,
      .doc = "Fields with addresses, to be looked up as PTR records."},
     {.name = "action", DNS_AT(action, ENUM), .choices = actions, .default_text = "append",
      .doc = "Whether what was found follows the field's value or takes its place."},

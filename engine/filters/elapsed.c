@@ -281,7 +281,7 @@ static const struct setting elapsed_settings[] = {
      .doc = "The tag of events that begin something."},
     {.name = "end_tag", EL_AT(end_tag, STRING), .flags = SETTING_REQUIRED,
      .doc = "The tag of events that end it."},
-    {.name = "unique_id_field", EL_AT(id_name, STRING), .flags = SETTING_REQUIRED,
+    {.name = "unique_id_field", EL_AT(id_name, STRING), .flags = SETTING_REQUIRED | SETTING_FIELD,
      .doc = "The field by which beginning and end find each other."},
     {.name = "timeout", EL_AT(timeout_sec, INT), .default_text = "1800", .min = 0,
      .max = INT32_MAX,

@@ -65,9 +65,10 @@ static err environment_compile(void *config, struct compiler *c)
 /* clang-format off */
 static const struct setting environment_settings[] = {
     {.name = "add_field_from_env", SETTING_AT(struct environment_cfg, fields, HASH),
+     .flags = SETTING_FIELD,
      .default_text = "{}", .doc = "Fields with the variable whose text they get."},
     {.name = "add_metadata_from_env", SETTING_AT(struct environment_cfg, metadata, HASH),
-     .default_text = "{}", .doc = "The same for fields below [@metadata]."},
+     .flags = SETTING_FIELD, .default_text = "{}", .doc = "The same for fields below [@metadata]."},
     {0}};
 /* clang-format on */
 

@@ -416,9 +416,10 @@ static void fingerprint_release(void *config)
 
 /* clang-format off */
 static const struct setting fingerprint_settings[] = {
-    {.name = "source", FP_AT(source_names, LIST), .default_text = "[\"message\"]",
+    {.name = "source", FP_AT(source_names, LIST), .flags = SETTING_FIELD,
+     .default_text = "[\"message\"]",
      .doc = "The fields to take the fingerprint of."},
-    {.name = "target", FP_AT(target_name, STRING),
+    {.name = "target", FP_AT(target_name, STRING), .flags = SETTING_FIELD,
      .doc = "The field that receives it; by default fingerprint, or [event][hash] with ECS names."},
     {.name = "method", FP_AT(method, ENUM), .choices = methods, .default_text = "SHA1",
      .doc = "How to take it: a digest, a MurmurHash, the network of an address, a random UUID, or "

@@ -275,9 +275,9 @@ static void geoip_release(void *config)
 
 /* clang-format off */
 static const struct setting geoip_settings[] = {
-    {.name = "source", GEO_AT(source_name, STRING), .flags = SETTING_REQUIRED,
+    {.name = "source", GEO_AT(source_name, STRING), .flags = SETTING_REQUIRED | SETTING_FIELD,
      .doc = "The field with the address; of a list, its first item. Host names are not resolved."},
-    {.name = "target", GEO_AT(target_name, STRING),
+    {.name = "target", GEO_AT(target_name, STRING), .flags = SETTING_FIELD,
      .doc = "The field that receives what is known; by default geoip. With ECS names the field "
             "that the source is the [ip] of, else it is required."},
     {.name = "database", GEO_AT(path, PATH),

@@ -598,7 +598,7 @@ static void grok_release(void *config)
 
 /* clang-format off */
 static const struct setting grok_settings[] = {
-    {.name = "match", GROK_AT(match, HASH), .default_text = "{}",
+    {.name = "match", GROK_AT(match, HASH), .flags = SETTING_FIELD, .default_text = "{}",
      .doc = "Fields and their patterns, one or a list each; the first that matches wins."},
     {.name = "patterns_dir", GROK_AT(patterns_dir, LIST), .default_text = "[]",
      .doc = "Folders, files or globs of pattern files; they win over the built-in patterns."},
@@ -613,9 +613,9 @@ static const struct setting grok_settings[] = {
      .doc = "Only keep what has a field name; else %{NAME} is kept in the field NAME."},
     {.name = "keep_empty_captures", GROK_AT(keep_empty_captures, BOOL), .default_text = "false",
      .doc = "Set fields whose capture is empty or took no part in the match."},
-    {.name = "overwrite", GROK_AT(overwrite, LIST), .default_text = "[]",
+    {.name = "overwrite", GROK_AT(overwrite, LIST), .flags = SETTING_FIELD, .default_text = "[]",
      .doc = "Fields whose old value is replaced instead of extended, as spelled in the pattern."},
-    {.name = "target", GROK_AT(target_name, STRING),
+    {.name = "target", GROK_AT(target_name, STRING), .flags = SETTING_FIELD,
      .doc = "The field below which all captures go."},
     {.name = "tag_on_failure", GROK_AT(tag_on_failure, LIST),
      .default_text = "[\"_grokparsefailure\"]", .doc = "Tags of events that do not match."},

@@ -502,10 +502,10 @@ static const struct setting http_settings[] = {
             "contain %{field}."},
     {.name = "body_format", HTTP_AT(body_format, ENUM), .choices = body_formats,
      .default_text = "text", .doc = "Whether the body is sent as text/plain or application/json."},
-    {.name = "target_body", HTTP_AT(target_body, STRING),
+    {.name = "target_body", HTTP_AT(target_body, STRING), .flags = SETTING_FIELD,
      .doc = "The field that receives the body of the answer, parsed when it is JSON; by default "
             "[body], with ECS names [http][response][body][content]."},
-    {.name = "target_headers", HTTP_AT(target_headers, STRING),
+    {.name = "target_headers", HTTP_AT(target_headers, STRING), .flags = SETTING_FIELD,
      .doc = "The field that receives the headers of the answer; by default [headers], with ECS "
             "names [@metadata][filter][http][response][headers]."},
     {.name = "tag_on_request_failure", HTTP_AT(request_tags, LIST),

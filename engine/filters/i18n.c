@@ -104,7 +104,8 @@ static err i18n_compile(void *config, struct compiler *c)
 
 /* clang-format off */
 static const struct setting i18n_settings[] = {
-    {.name = "transliterate", SETTING_AT(struct i18n_cfg, names, LIST), .default_text = "[]",
+    {.name = "transliterate", SETTING_AT(struct i18n_cfg, names, LIST), .flags = SETTING_FIELD,
+     .default_text = "[]",
      .doc = "Fields whose texts, or lists of texts, lose what is not ASCII: an approximation takes "
             "its place, or a question mark."},
     {0}};

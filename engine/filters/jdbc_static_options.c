@@ -492,7 +492,8 @@ const struct setting jdbc_static_settings[] = {
     {.name = "local_db_objects", STATIC_AT(table_list, ANY_LIST), .default_text = "[]",
      .doc = "Tables, as hashes: `name`, `columns` ([[\"name\", \"type\"], ...], types of Apache "
             "Derby but the binary ones), `index_columns`, `preserve_existing`."},
-    {.name = "local_lookups", STATIC_AT(lookup_list, ANY_LIST), .flags = SETTING_REQUIRED,
+    {.name = "local_lookups", STATIC_AT(lookup_list, ANY_LIST),
+     .flags = SETTING_REQUIRED | SETTING_FIELD,
      .doc = "Look-ups, as hashes: `query` (SQL of SQLite, with :name or ?), `parameters` ({ name "
             "=> field }, or a text with %{field}) or `prepared_parameters` (a list in the order "
             "of the question marks), `target` (otherwise the id), `id` (lookup-1 ...), "

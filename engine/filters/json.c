@@ -199,8 +199,8 @@ static err json_compile(void *config, struct compiler *c)
 /* clang-format off */
 static const struct setting json_settings[] = {
     {.name = "source", SETTING_AT(struct json_cfg, source_name, STRING),
-     .flags = SETTING_REQUIRED, .doc = "The field that holds JSON text."},
-    {.name = "target", SETTING_AT(struct json_cfg, target_name, STRING),
+     .flags = SETTING_REQUIRED | SETTING_FIELD, .doc = "The field that holds JSON text."},
+    {.name = "target", SETTING_AT(struct json_cfg, target_name, STRING), .flags = SETTING_FIELD,
      .doc = "The field that receives the value; without it an object's members become fields of "
             "the event."},
     {.name = "tag_on_failure", SETTING_AT(struct json_cfg, tag_on_failure, LIST),

@@ -63,9 +63,9 @@ static err json_encode_compile(void *config, struct compiler *c)
 /* clang-format off */
 static const struct setting json_encode_settings[] = {
     {.name = "source", SETTING_AT(struct json_encode_cfg, source_name, STRING),
-     .flags = SETTING_REQUIRED, .doc = "The field to write."},
+     .flags = SETTING_REQUIRED | SETTING_FIELD, .doc = "The field to write."},
     {.name = "target", SETTING_AT(struct json_encode_cfg, target_name, STRING),
-     .doc = "The field that receives the text; without it, the source."},
+     .flags = SETTING_FIELD, .doc = "The field that receives the text; without it, the source."},
     {0}};
 /* clang-format on */
 

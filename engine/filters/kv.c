@@ -427,9 +427,10 @@ static void kv_release(void *config)
 
 /* clang-format off */
 static const struct setting kv_settings[] = {
-    {.name = "source", KV_AT(source_name, STRING), .default_text = "message",
+    {.name = "source", KV_AT(source_name, STRING), .flags = SETTING_FIELD,
+     .default_text = "message",
      .doc = "The field with the pairs."},
-    {.name = "target", KV_AT(target_name, STRING),
+    {.name = "target", KV_AT(target_name, STRING), .flags = SETTING_FIELD,
      .doc = "The field that receives the pairs as a hash; without it they become fields."},
     {.name = "prefix", KV_AT(prefix_text, STRING), .default_text = "",
      .doc = "Text to put before every key; may contain %{field}."},

@@ -254,8 +254,10 @@ static const struct setting prune_settings[] = {
      .default_text = "[\"%\\{[^}]+\\}\"]",
      .doc = "Remove fields whose name one of these expressions matches."},
     {.name = "whitelist_values", SETTING_AT(struct prune_cfg, keep_values, HASH),
+     .flags = SETTING_FIELD,
      .default_text = "{}", .doc = "Fields to remove unless the expression matches their value."},
     {.name = "blacklist_values", SETTING_AT(struct prune_cfg, drop_values, HASH),
+     .flags = SETTING_FIELD,
      .default_text = "{}", .doc = "Fields to remove if the expression matches their value."},
     {0}};
 /* clang-format on */

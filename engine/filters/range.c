@@ -187,7 +187,8 @@ static void range_release(void *config)
 
 /* clang-format off */
 static const struct setting range_settings[] = {
-    {.name = "ranges", SETTING_AT(struct range_cfg, ranges, LIST), .default_text = "[]",
+    {.name = "ranges", SETTING_AT(struct range_cfg, ranges, LIST), .flags = SETTING_FIELD,
+     .default_text = "[]",
      .doc = "Fours of field, least, greatest, action; an action is drop, tag:NAME or "
             "field:NAME:VALUE, whose parts may contain %{field}."},
     {.name = "negate", SETTING_AT(struct range_cfg, negate, BOOL), .default_text = "false",

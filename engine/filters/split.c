@@ -162,11 +162,12 @@ static err split_compile(void *config, struct compiler *c)
 
 /* clang-format off */
 static const struct setting split_settings[] = {
-    {.name = "field", SETTING_AT(struct split_cfg, field_name, STRING), .default_text = "message",
+    {.name = "field", SETTING_AT(struct split_cfg, field_name, STRING), .flags = SETTING_FIELD,
+     .default_text = "message",
      .doc = "The field with the list or text."},
     {.name = "terminator", SETTING_AT(struct split_cfg, terminator, STRING), .default_text = "\n",
      .doc = "What stands between the parts of a text."},
-    {.name = "target", SETTING_AT(struct split_cfg, target_name, STRING),
+    {.name = "target", SETTING_AT(struct split_cfg, target_name, STRING), .flags = SETTING_FIELD,
      .doc = "The field that receives the item; without it, the field itself."},
     {0}};
 /* clang-format on */

@@ -107,6 +107,7 @@ static const struct setting syslog_pri_settings[] = {
     {.name = "use_labels", SETTING_AT(struct syslog_pri_cfg, use_labels, BOOL),
      .default_text = "true", .doc = "Add the names of facility and severity."},
     {.name = "syslog_pri_field_name", SETTING_AT(struct syslog_pri_cfg, field_name, STRING),
+     .flags = SETTING_FIELD,
      .doc = "The field that holds the priority; by default syslog_pri, or [log][syslog][priority] "
             "with ECS names."},
     {.name = "facility_labels", SETTING_AT(struct syslog_pri_cfg, facility_labels, LIST),

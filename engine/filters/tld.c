@@ -110,9 +110,11 @@ static void tld_release(void *config)
 
 /* clang-format off */
 static const struct setting tld_settings[] = {
-    {.name = "source", SETTING_AT(struct tld_cfg, source_name, STRING), .default_text = "message",
+    {.name = "source", SETTING_AT(struct tld_cfg, source_name, STRING), .flags = SETTING_FIELD,
+     .default_text = "message",
      .doc = "The field with the host name."},
-    {.name = "target", SETTING_AT(struct tld_cfg, target_name, STRING), .default_text = "tld",
+    {.name = "target", SETTING_AT(struct tld_cfg, target_name, STRING), .flags = SETTING_FIELD,
+     .default_text = "tld",
      .doc = "The field that receives the parts: tld, sld, trd, domain, subdomain and "
             "top_level_domain."},
     {0}};

@@ -367,9 +367,10 @@ static void translate_release(void *config)
 
 /* clang-format off */
 static const struct setting translate_settings[] = {
-    {.name = "source", TR_AT(source_name, STRING), .flags = SETTING_REQUIRED,
+    {.name = "source", TR_AT(source_name, STRING), .flags = SETTING_REQUIRED | SETTING_FIELD,
      .old_names = "field", .doc = "The field to look up; of a list, its first item."},
-    {.name = "target", TR_AT(target_name, STRING), .old_names = "destination",
+    {.name = "target", TR_AT(target_name, STRING), .flags = SETTING_FIELD,
+     .old_names = "destination",
      .doc = "The field that receives what was found; by default translation, or the source itself "
             "with ECS names."},
     {.name = "dictionary", TR_AT(given, HASH), .default_text = "{}",
@@ -390,7 +391,7 @@ static const struct setting translate_settings[] = {
      .doc = "Replace a target that is there already; by default when it is the source."},
     {.name = "fallback", TR_AT(fallback_text, STRING),
      .doc = "What to put when nothing was found; may contain %{field}."},
-    {.name = "iterate_on", TR_AT(iterate_name, STRING),
+    {.name = "iterate_on", TR_AT(iterate_name, STRING), .flags = SETTING_FIELD,
      .doc = "A list to go over: equal to the source, each item is looked up; else each item is a "
             "hash with the source and the target in it."},
     {.name = "yaml_dictionary_code_point_limit", TR_AT(code_points_max, INT),

@@ -68,7 +68,7 @@ static err truncate_compile(void *config, struct compiler *c)
 
 /* clang-format off */
 static const struct setting truncate_settings[] = {
-    {.name = "fields", SETTING_AT(struct truncate_cfg, field_names, LIST),
+    {.name = "fields", SETTING_AT(struct truncate_cfg, field_names, LIST), .flags = SETTING_FIELD,
      .doc = "The fields to cut; without it, all fields of the event."},
     {.name = "length_bytes", SETTING_AT(struct truncate_cfg, length_bytes, INT),
      .flags = SETTING_REQUIRED, .min = 0, .max = UINT32_MAX,

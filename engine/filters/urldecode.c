@@ -135,7 +135,7 @@ static err urldecode_compile(void *config, struct compiler *c)
 
 /* clang-format off */
 static const struct setting urldecode_settings[] = {
-    {.name = "field", SETTING_AT(struct urldecode_cfg, field_name, STRING),
+    {.name = "field", SETTING_AT(struct urldecode_cfg, field_name, STRING), .flags = SETTING_FIELD,
      .default_text = "message", .doc = "The field to decode."},
     {.name = "all_fields", SETTING_AT(struct urldecode_cfg, all_fields, BOOL),
      .default_text = "false", .doc = "Decode all fields of the event."},

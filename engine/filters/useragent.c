@@ -294,9 +294,9 @@ static void useragent_release(void *config)
 
 /* clang-format off */
 static const struct setting useragent_settings[] = {
-    {.name = "source", UA_AT(source_name, STRING), .flags = SETTING_REQUIRED,
+    {.name = "source", UA_AT(source_name, STRING), .flags = SETTING_REQUIRED | SETTING_FIELD,
      .doc = "The field with the User-Agent header; of a list, its first item."},
-    {.name = "target", UA_AT(target_name, STRING),
+    {.name = "target", UA_AT(target_name, STRING), .flags = SETTING_FIELD,
      .doc = "The field that receives what is known; by default the event itself, or user_agent "
             "with ECS names. The source is replaced when it is the target."},
     {.name = "regexes", UA_AT(rules_path, PATH),

@@ -80,7 +80,7 @@ static err uuid_compile(void *config, struct compiler *c)
 /* clang-format off */
 static const struct setting uuid_settings[] = {
     {.name = "target", SETTING_AT(struct uuid_cfg, target_name, STRING),
-     .flags = SETTING_REQUIRED, .doc = "The field that receives the UUID."},
+     .flags = SETTING_REQUIRED | SETTING_FIELD, .doc = "The field that receives the UUID."},
     {.name = "overwrite", SETTING_AT(struct uuid_cfg, overwrite, BOOL), .default_text = "false",
      .doc = "Replace a value that is there already."},
     {0}};

@@ -412,13 +412,13 @@ static err xml_compile(void *config, struct compiler *c)
 
 /* clang-format off */
 static const struct setting xml_settings[] = {
-    {.name = "source", XML_AT(source_name, STRING), .flags = SETTING_REQUIRED,
+    {.name = "source", XML_AT(source_name, STRING), .flags = SETTING_REQUIRED | SETTING_FIELD,
      .doc = "The field that holds XML text, or a list with one."},
-    {.name = "target", XML_AT(target_name, STRING),
+    {.name = "target", XML_AT(target_name, STRING), .flags = SETTING_FIELD,
      .doc = "The field that receives the document; required with store_xml."},
     {.name = "store_xml", XML_AT(store, BOOL), .default_text = "true",
      .doc = "Whether the whole document goes into the target."},
-    {.name = "xpath", XML_AT(xpath, HASH), .default_text = "{}",
+    {.name = "xpath", XML_AT(xpath, HASH), .flags = SETTING_FIELD, .default_text = "{}",
      .doc = "XPath 1.0 expressions with the fields that receive what they find."},
     {.name = "force_array", XML_AT(force_array, BOOL), .default_text = "true",
      .doc = "Whether single elements and results are lists of one."},

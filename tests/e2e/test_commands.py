@@ -1,4 +1,5 @@
 """spate --docs and spate grok explain, as people call them."""
+import json
 import subprocess
 
 import harness
@@ -15,6 +16,27 @@ def test_docs_has_every_kind():
     assert code == 0
     for text in ("### stdin", "### multiline", "### grok", "### elasticsearch", "`pipeline.workers`", "`ruby`"):
         assert text in out
+
+
+def test_docs_for_tools():
+    code, out, _ = run("--docs", "json")
+    docs = json.loads(out)
+    plugins = {(p["kind"], p["name"]): {o["name"]: o for o in p["options"]} for p in docs["plugins"]}
+    assert code == 0 and [p["kind"] for p in docs["common"]] == ["input", "codec", "filter", "output"]
+    assert plugins["filter", "kv"]["whitespace"] == {
+        "name": "whitespace", "type": "choice", "default": "lenient", "choices": ["strict", "lenient"], "required": False,
+        "names_fields": False, "state": "current", "instead": None, "old_names": [],
+        "doc": plugins["filter", "kv"]["whitespace"]["doc"]}
+    assert plugins["filter", "kv"]["source"]["names_fields"] and plugins["codec", "multiline"]["what"]["required"]
+    assert plugins["filter", "translate"]["target"]["old_names"] == ["destination"]
+    assert {o["state"] for p in plugins.values() for o in p.values()} == {"current", "deprecated", "obsolete", "unsupported"}
+    defaults = {p["name"]: p["defaults_of_common_options"] for p in docs["plugins"] if p["kind"] == "input"}
+    assert defaults["stdin"] == {"codec": "line"}
+
+
+def test_docs_says_what_it_can_print():
+    code, out, err = run("--docs", "nosuch")
+    assert code == 1 and out == "" and err.startswith("usage: spate --docs [")
 
 
 def test_grok_explain_counts_the_lines_of_a_sample(tmp_path):

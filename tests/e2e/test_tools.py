@@ -3,9 +3,11 @@ import gzip
 import http.client
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -14,6 +16,9 @@ import zlib
 import pytest
 
 import harness
+
+sys.path.insert(0, os.path.join(harness.ROOT, "tools"))
+import options_used  # noqa: E402
 
 
 def ask(port, method, path, body=None, headers=None):
@@ -265,3 +270,78 @@ def test_loadgen_replays_a_file_once(sink):
     os.unlink(lines.name)
     harness.wait_for(lambda: len(es.lines()) == 50000, 10, "50000 lines")
     assert es.lines() == ["line %d" % i for i in range(50000)]
+
+
+# ---- options_used: what the checks and docs/plugins.md know of configurations -----------------------------------
+
+
+def used(config):
+    return [(u.kind, u.name, [(option, value.text) for option, value in u.options]) for u in options_used.uses_of(config)]
+
+
+def test_options_of_a_configuration():
+    config = r"""# a { comment => } "
+        input { tcp { port => 5044 codec => multiline { pattern => "^\s" what => previous } } stdin { codec => json } }
+        filter { if [a] =~ /\/{x}/ and "}" in [b] { kv { "source" => '[a]["b"]' field_split => "\"{" } }
+            else if [c] { drop {} } else { mutate { rename => { "a" => "b" c => [d, 1.5] } copy => {} } } }"""
+    assert used(config) == [
+        ("input", "tcp", [("port", "5044"), ("codec", r'multiline { pattern => "^\s" what => previous }')]),
+        ("codec", "multiline", [("pattern", r'"^\s"'), ("what", "previous")]),
+        ("input", "stdin", [("codec", "json")]), ("codec", "json", []),
+        ("filter", "kv", [("source", "'[a][\"b\"]'"), ("field_split", r'"\"{"')]), ("filter", "drop", []),
+        ("filter", "mutate", [("rename", '{ "a" => "b" c => [d, 1.5] }'), ("copy", "{}")])]
+    assert options_used.uses_of(config)[-1].options[0][1].scalars == ["a", "b", "c", "d", "1.5"]
+
+
+def test_options_of_a_wrong_configuration():
+    """What stands before the mistake is known."""
+    assert used("filter { kv { source => a target => } }") == [("filter", "kv", [("source", "a"), ("target", "")])]
+    assert used("filter { drop {} if ") == [("filter", "drop", [])]
+
+
+def test_cases_of_a_spec_file(tmp_path):
+    spec = tmp_path / "a.spec"
+    spec.write_text("# one\n# covers source: null\nfilter { drop {} }\n--- ecs v8\n--- in json\n{}\n--- out\n{}\n"
+                    "=====\n\n# two\ncodec line { format => x }\n--- error\nformat\n")
+    one, two = options_used.cases_of(spec)
+    assert (one.line, one.comments, one.ecs, one.error) == (1, ["one", "covers source: null"], "v8", None)
+    assert (two.line, two.ecs, two.error) == (11, "disabled", "format\n")
+    assert [(u.kind, u.name) for u in one.uses + two.uses] == [("filter", "drop"), ("codec", "line")]
+
+
+def coverage(folder, spec, exceptions, *args):
+    """spec_coverage of a checkout that has one spec file."""
+    for name in ("tools/check", "tests/spec/uuid"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name in ("tools/options_used.py", "tools/check/spec_coverage"):
+        shutil.copy(os.path.join(harness.ROOT, name), folder / name)
+    (folder / "tools/check/spec_coverage.exceptions").write_text(exceptions)
+    (folder / "tests/spec/uuid/uuid.spec").write_text(spec)
+    done = subprocess.run([folder / "tools/check/spec_coverage", "--bin", harness.spate_bin(), *args], capture_output=True,
+                          text=True, timeout=60 * harness.PATIENCE)
+    return done.returncode, done.stdout
+
+
+def test_spec_coverage_finds_gaps(tmp_path):
+    spec = ("# one\n# covers target: missing, list\nfilter { uuid { target => '[a][b]' } }\n--- in json\n{}\n--- out\n{}\n"
+            "====\n# two\nfilter { uuid { overwrite => maybe } }\n--- error\noverwrite must be\n")
+    code, out = coverage(tmp_path, spec, "", "uuid")
+    assert code == 1 and "\nfilter/uuid   cases by ECS mode: 1 disabled, 0 v1, 0 v8   gaps: ecs:v8\n" in out
+    rows = {row.split()[0]: row.split("gaps: ")[1] for row in out.splitlines() if row.startswith("  ")}
+    assert rows == {"target": "bad, null, number, boolean, hash", "overwrite": "set"}
+    excepted = "filter/uuid - ecs:v8 a reason\nfilter/u* target bad,null,number,boolean,hash why\nfilter/uuid over* set so\n"
+    code, out = coverage(tmp_path, spec, excepted, "uuid")
+    assert code == 0 and out.endswith("\n0 gaps\n")
+    code, out = coverage(tmp_path, spec, excepted + "filter/uuid overwrite bad why\n", "uuid")
+    assert code == 1 and "spec_coverage.exceptions:4: filter/uuid overwrite bad is not needed any more" in out
+    code, out = coverage(tmp_path, spec, excepted + "filter/uuid overwrite bad\n", "uuid")
+    assert code == 1 and "spec_coverage.exceptions:4: plugin, option, what, reason are needed" in out
+
+
+@pytest.mark.parametrize("comment,complaint", [
+    ("covers targets: null", "filter/uuid has no option targets"), ("covers overwrite: null", "no option overwrite"),
+    ("covers target: nul", "contents are missing"), ("covers target null", "write `# covers OPTION")])
+def test_spec_coverage_refuses_wrong_comments(tmp_path, comment, complaint):
+    spec = "# one\n# %s\nfilter { uuid { target => a } }\n--- in json\n{}\n--- out\n{}\n" % comment
+    code, out = coverage(tmp_path, spec, "filter/* * * why\n", "uuid")
+    assert code == 1 and complaint in out and "uuid.spec:1: " in out
