@@ -161,6 +161,17 @@ def uses_of(config):
     return reader.uses
 
 
+def one_line(text):
+    """A value without comments, and with single blanks where it has any outside of strings."""
+    pieces, at = [], 0
+    while at < len(text):
+        found = SPACE.match(text, at) or STRING.match(text, at)
+        piece = found.group(0) if found else text[at]
+        pieces.append(" " if SPACE.match(piece) else piece)
+        at += len(piece)
+    return "".join(pieces).strip()
+
+
 class Case:
     """One case of a spec file (its format: tests/spec/spec_runner.c)."""
 

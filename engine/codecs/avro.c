@@ -267,7 +267,7 @@ static void stop(void *state, const void *cfg)
 }
 
 #define AV_AT(member, kind) SETTING_AT(struct avro_cfg, member, kind)
-#define NO_TRUSTSTORE "put the authorities into ssl_certificate_authorities (PEM)"
+#define NO_TRUSTSTORE "Put the authorities into ssl_certificate_authorities (PEM)."
 
 static const char *const encodings[] = {"binary", "base64", NULL};
 static const char *const verifications[] = {"full", "none", NULL};

@@ -465,9 +465,9 @@ static const struct setting cef_settings[] = {
     {.name = "device", CEF_AT(device, ENUM), .choices = devices, .default_text = "observer",
      .doc = "Whether the device's fields go to [observer] or [host] in ECS modes."},
     {.name = "deprecated_v1_fields", .type = SETTING_BOOL, .flags = SETTING_OBSOLETE,
-     .instead = "the fields of today's versions", .doc = "Obsolete."},
-    {.name = "sev", .type = SETTING_STRING, .flags = SETTING_OBSOLETE, .instead = "severity",
-     .doc = "Obsolete."},
+     .instead = "The fields are those of today's versions."},
+    {.name = "sev", .type = SETTING_STRING, .flags = SETTING_OBSOLETE,
+     .instead = "Use severity."},
     {0}};
 /* clang-format on */
 

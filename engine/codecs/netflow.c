@@ -338,12 +338,12 @@ static const struct setting netflow_settings[] = {
     {.name = "versions", NETFLOW_AT(versions, LIST), .default_text = "[5, 9, 10]",
      .doc = "Versions to take; 10 is IPFIX. Other packets are left out."},
     {.name = "cache_save_path", .type = SETTING_STRING, .flags = SETTING_UNSUPPORTED,
-     .instead = "templates are kept in memory only; exporters send them again",
+     .instead = "Templates are kept in memory only; exporters send them again.",
      .doc = "Folder for templates."},
     {.name = "netflow_definitions", .type = SETTING_STRING, .flags = SETTING_UNSUPPORTED,
-     .instead = "the fields of NetFlow 9 are built in", .doc = "File of further fields."},
+     .instead = "The fields of NetFlow 9 are built in.", .doc = "File of further fields."},
     {.name = "ipfix_definitions", .type = SETTING_STRING, .flags = SETTING_UNSUPPORTED,
-     .instead = "the fields of IPFIX are built in", .doc = "File of further fields."},
+     .instead = "The fields of IPFIX are built in.", .doc = "File of further fields."},
     {0}};
 /* clang-format on */
 

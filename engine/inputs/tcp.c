@@ -119,7 +119,7 @@ static const struct setting tcp_settings[] = {
      SETTING_AT(struct tcp_cfg, verify, BOOL),
      .default_text = "true",
      .flags = SETTING_OLD,
-     .instead = "ssl_client_authentication or ssl_verification_mode",
+     .instead = "Use ssl_client_authentication or ssl_verification_mode.",
      .doc = "Check the peer's certificate."},
     {.name = "codec", .type = SETTING_DEFAULT, .default_text = "line"},
     {0},

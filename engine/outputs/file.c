@@ -96,7 +96,7 @@ static const struct setting file_settings[] = {
     {.name = "message_format",
      .type = SETTING_STRING,
      .flags = SETTING_OBSOLETE,
-     .instead = "use codec => line { format => \"...\" }"},
+     .instead = "Use codec => line { format => \"...\" }."},
     {0},
 };
 

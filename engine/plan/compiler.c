@@ -188,6 +188,7 @@ err compile_codec(struct compiler *c, struct codec *out, const struct config_cod
                   enum codec_bytes bytes)
 {
     slice name = cfg->name;
+    c->codec_compiled = true;
     const struct codec_ops *ops =
         find_plugin(c, "codec", (const void *const *)c->registry->codecs, name, cfg->pos);
     if (ops == NULL) return ERR_CONFIG;
@@ -231,6 +232,19 @@ err compile_codec(struct compiler *c, struct codec *out, const struct config_cod
     if (e == ERR_OK && ops->ends_at_newline != NULL)
         out->ends_at_newline = ops->ends_at_newline(out->cfg);
     if (e == ERR_OK && ops->idle_ns != NULL) out->idle_ns = ops->idle_ns(out->cfg);
+    return e;
+}
+
+/* A codec that the plugin has no use for, or did not come to after a mistake: what is wrong with
+ * it is said all the same. */
+static err check_codec(struct compiler *c, const struct config_codec *cfg)
+{
+    if (c->codec_compiled || cfg->pos.source == NULL) return ERR_OK;
+    struct codec codec = {0};
+    uint32_t codec_n = c->codec_n;
+    err e = compile_codec(c, &codec, cfg, BYTES_FRAMED);
+    codec_release(&codec);
+    c->codec_n = codec_n;
     return e;
 }
 
@@ -278,13 +292,15 @@ static err compile_input(struct compiler *c, struct plan *plan, const struct ast
     c->given = given;
     c->common_input = &common;
     c->at = plan->input_n;
+    c->codec_compiled = false;
     e = id_claim(c, common.id);
     if (e == ERR_OK) e = decoration_compile(&in->decoration, &common, c);
     if (e == ERR_OK) e = ops->compile(in->cfg, c);
+    err codec_e = check_codec(c, &common.codec);
     c->common_input = NULL;
     compiler_leave(c, outer);
     plan->input_n++;
-    return e;
+    return e != ERR_OK ? e : codec_e;
 }
 
 static size_t state_place(struct plan *plan, size_t size)
@@ -345,13 +361,15 @@ static err compile_output(struct compiler *c, struct plan *plan, const struct as
     c->given = given;
     c->common_output = &common;
     c->at = plan->output_n;
+    c->codec_compiled = false;
     e = id_claim(c, common.id);
     if (e == ERR_OK) e = ops->compile(o->cfg, c);
+    err codec_e = check_codec(c, &common.codec);
     c->common_output = NULL;
     compiler_leave(c, outer);
     o->state_at = state_place(plan, ops->state_size);
     plan->node[plan->node_n++] = (struct plan_node){.kind = NODE_OUTPUT, .index = plan->output_n++};
-    return e;
+    return e != ERR_OK ? e : codec_e;
 }
 
 /* ---- blocks and branches -------------------------------------------------------- */

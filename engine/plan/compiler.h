@@ -43,6 +43,7 @@ struct compiler {
     slice id;
     const struct common_input_cfg *common_input;   /* while an input is compiled */
     const struct common_output_cfg *common_output; /* while an output is compiled */
+    bool codec_compiled;                           /* by this input or output */
     struct plan_codec_use *codec;                  /* every codec so far */
     uint32_t codec_n, codec_cap;
     slice *claimed; /* ids that the user gave to inputs, filters and outputs so far */

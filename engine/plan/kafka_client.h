@@ -77,27 +77,27 @@ extern const char *const kafka_protocol_choices[];
         {.name = "jaas_path",                                                                      \
          .type = SETTING_STRING,                                                                   \
          .flags = SETTING_UNSUPPORTED,                                                             \
-         .instead = "put the login line into sasl_jaas_config"},                                   \
+         .instead = "Put the login line into sasl_jaas_config."},                                  \
         {.name = "kerberos_config",                                                                \
          .type = SETTING_STRING,                                                                   \
          .flags = SETTING_UNSUPPORTED,                                                             \
-         .instead = "set the environment variable KRB5_CONFIG"},                                   \
+         .instead = "Set the environment variable KRB5_CONFIG."},                                  \
         {.name = "sasl_client_callback_handler_class",                                             \
          .type = SETTING_STRING,                                                                   \
          .flags = SETTING_UNSUPPORTED,                                                             \
-         .instead = "Java classes cannot be loaded"},                                              \
+         .instead = "Java classes cannot be loaded."},                                             \
         {.name = "sasl_login_callback_handler_class",                                              \
          .type = SETTING_STRING,                                                                   \
          .flags = SETTING_UNSUPPORTED,                                                             \
-         .instead = "Java classes cannot be loaded"},                                              \
+         .instead = "Java classes cannot be loaded."},                                             \
         {.name = "sasl_oauthbearer_token_endpoint_url",                                            \
          .type = SETTING_STRING,                                                                   \
          .flags = SETTING_UNSUPPORTED,                                                             \
-         .instead = "OAUTHBEARER is not supported; use SCRAM or PLAIN over SASL_SSL"},             \
+         .instead = "OAUTHBEARER is not supported; use SCRAM or PLAIN over SASL_SSL."},            \
     {                                                                                              \
         .name = "sasl_oauthbearer_scope_claim_name", .type = SETTING_STRING,                       \
         .flags = SETTING_UNSUPPORTED,                                                              \
-        .instead = "OAUTHBEARER is not supported; use SCRAM or PLAIN over SASL_SSL"                \
+        .instead = "OAUTHBEARER is not supported; use SCRAM or PLAIN over SASL_SSL."               \
     }
 
 void kafka_property_add(struct kafka_properties *p, struct compiler *c, const char *name,
