@@ -63,7 +63,7 @@ static void add_all(struct buf *out)
     buf_add_cstr(out,
                  "# Plugins and settings\n\n"
                  "Made by `spate --docs` from the tables that configurations are read with; do "
-                 "not edit.\n\n"
+                 "not edit. What has no \"Since\" in\nthe last column is there since 0.1.0.\n\n"
                  "[Inputs](#inputs) | [Codecs](#codecs) | [Filters](#filters) | "
                  "[Outputs](#outputs) | [Settings](#settings)\n");
     buf_add_cstr(out, "\n## Inputs\n\n");

@@ -44,6 +44,7 @@ static void add_option(struct json_out *j, const struct setting *s)
     json_cstr(j, "state", state_text(s));
     json_cstr(j, "instead", s->instead);
     add_names(j, "old_names", s->old_names);
+    json_cstr(j, "since", s->since);
     json_cstr(j, "doc", s->doc);
     json_close(j);
 }

@@ -128,7 +128,12 @@ static bool octal_value(struct parser *p, slice digits, bool minus, struct confi
     }
     out->u.num = minus ? -num : num;
     out->text = heap_printf(p->heap, "%lld", (long long)out->u.num);
-    diag_lint(p->diag, out->pos, "octal-number", "write the number without the leading zero",
+    slice plain = digits;
+    while (plain.n > 1 && plain.p[0] == '0') plain = slice_from(plain, 1);
+    char fix[80];
+    snprintf(fix, sizeof(fix), "write %.*s, or %s%.*s if that is meant", SLICE_FMT(out->text),
+             minus ? "-" : "", SLICE_FMT(plain));
+    diag_lint(p->diag, out->pos, "octal-number", fix,
               "'%.*s' is read as the octal number %.*s, as in Logstash", SLICE_FMT(digits),
               SLICE_FMT(out->text));
     return true;

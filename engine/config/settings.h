@@ -72,8 +72,9 @@ struct setting {
     const char *const *choices; /* NULL-terminated, for ENUM and ENUM_LIST */
     const char *old_names;      /* "field,destination": same meaning, one warning */
     const char *instead;
-    const char *doc;  /* one or two sentences for docs/plugins.md */
-    int64_t min, max; /* of INT, FLOAT, BYTES, DURATION in their unit; 0, 0: any */
+    const char *since; /* the version that had it first; NULL: 0.1.0 */
+    const char *doc;   /* one or two sentences for docs/plugins.md */
+    int64_t min, max;  /* of INT, FLOAT, BYTES, DURATION in their unit; 0, 0: any */
 };
 
 #define SETTING_AT(cfg, member, kind) .type = SETTING_##kind, .offset = offsetof(cfg, member)

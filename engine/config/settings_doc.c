@@ -78,6 +78,7 @@ static void add_notes(const struct setting *s, struct buf *out)
         add_cell(out, s->old_names);
         buf_add_cstr(out, "`.");
     }
+    if (s->since != NULL) buf_printf(out, " Since %s.", s->since);
 }
 
 void settings_markdown(const struct setting *settings, struct buf *out)

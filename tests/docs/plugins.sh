@@ -1,5 +1,9 @@
 #!/bin/sh
-# docs/plugins.md is what this binary prints.
-"$1" --docs | diff -u docs/plugins.md - && exit 0
-echo "docs/plugins.md is stale: run '$1 --docs > docs/plugins.md' and look at the difference" >&2
+# docs/plugins.md is what tools/docs makes of this binary's tables and the tested configurations.
+set -e
+fresh=$(mktemp)
+trap 'rm -f "$fresh"' EXIT
+tools/docs --bin "$1" >"$fresh"
+diff -u docs/plugins.md "$fresh" && exit 0
+echo "docs/plugins.md is stale: run tools/dev docs and look at the difference" >&2
 exit 1

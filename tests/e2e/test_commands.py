@@ -25,7 +25,7 @@ def test_docs_for_tools():
     assert code == 0 and [p["kind"] for p in docs["common"]] == ["input", "codec", "filter", "output"]
     assert plugins["filter", "kv"]["whitespace"] == {
         "name": "whitespace", "type": "choice", "default": "lenient", "choices": ["strict", "lenient"], "required": False,
-        "names_fields": False, "state": "current", "instead": None, "old_names": [],
+        "names_fields": False, "state": "current", "instead": None, "old_names": [], "since": None,
         "doc": plugins["filter", "kv"]["whitespace"]["doc"]}
     assert plugins["filter", "kv"]["source"]["names_fields"] and plugins["codec", "multiline"]["what"]["required"]
     assert plugins["filter", "translate"]["target"]["old_names"] == ["destination"]

@@ -309,6 +309,30 @@ def test_cases_of_a_spec_file(tmp_path):
     assert [(u.kind, u.name) for u in one.uses + two.uses] == [("filter", "drop"), ("codec", "line")]
 
 
+def test_values_on_one_line():
+    assert options_used.one_line('[ "a # b",  # c\n\n  \'d  e\' ]') == '[ "a # b", \'d  e\' ]'
+
+
+def test_docs_take_examples_from_tested_configurations(tmp_path):
+    """The shortest that is no default, and never one of a case that is refused."""
+    for name in ("tools", "tests/spec/a", "tests/corpus/options"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("tools/options_used.py", "tools/docs"):
+        shutil.copy(os.path.join(harness.ROOT, name), tmp_path / name)
+    cases = ["drop { percentage => %s }" % value for value in ("100", "75.5", "50")] + ["kv { prefix => '' trim_key => 'ab|' }"]
+    (tmp_path / "tests/spec/a/a.spec").write_text("====\n".join(
+        "# a\nfilter { %s }\n--- in json\n{}\n--- out\n" % case for case in cases)
+        + "====\n# b\nfilter { drop { percentage => 1 } kv { trim_value => 'a' } }\n--- error\nx\n")
+    done = subprocess.run([tmp_path / "tools/docs", "--bin", harness.spate_bin()], capture_output=True, text=True,
+                          timeout=60 * harness.PATIENCE)
+    rows = [row.split(" | ")[:4] for row in done.stdout.splitlines()]
+    assert ["| `percentage`", "number", "`100`", "`percentage => 50`"] in rows
+    assert ["| `trim_key`", "string", "", "`trim_key => 'ab\\|'`"] in [[c.strip() for c in row] for row in rows]
+    assert done.returncode == 1 and "no configuration that is tested sets trim_value of the kv filter" in done.stderr
+    assert "sets prefix of the kv" not in done.stderr and "sets jdbc_driver_class of the jdbc_static filter" in done.stderr
+    assert "cloud_id of the elasticsearch filter" not in done.stderr
+
+
 def coverage(folder, spec, exceptions, *args):
     """spec_coverage of a checkout that has one spec file."""
     for name in ("tools/check", "tests/spec/uuid"):

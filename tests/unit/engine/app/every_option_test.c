@@ -480,6 +480,10 @@ static void look_at_table(const struct subject *p)
         if (s->doc != NULL && !is_sentence(s->doc)) complain(p, s, s->doc, "no sentence", &f);
         if (s->instead != NULL && !is_sentence(s->instead))
             complain(p, s, s->instead, "no sentence", &f);
+        unsigned int number[3];
+        if (s->since != NULL &&
+            sscanf(s->since, "%u.%u.%u", &number[0], &number[1], &number[2]) != 3)
+            complain(p, s, s->since, "no version", &f);
         if (s->min > s->max) complain(p, s, "", "bounds", &f);
     }
 }

@@ -49,7 +49,11 @@ static const struct setting table[] = {
      .flags = SETTING_OLD,
      .instead = "Use `whole`."},
     {.name = "gone", .type = SETTING_ANY, .flags = SETTING_OBSOLETE, .instead = "Use `text`."},
-    {.name = "never", .type = SETTING_ANY, .flags = SETTING_UNSUPPORTED, .instead = "No JVM."},
+    {.name = "never",
+     .type = SETTING_ANY,
+     .flags = SETTING_UNSUPPORTED,
+     .instead = "No JVM.",
+     .since = "0.2.0"},
     {0},
 };
 
@@ -227,7 +231,8 @@ static void writes_documentation(void **state)
                            "| `text` | string |  | Some \\| text. Old name: `field,words`. |\n"));
     assert_non_null(strstr(out.data, "| `choice` | choice: `red`, `green`, `blue` |"));
     assert_non_null(strstr(out.data, "| `whole` | number | `7` |"));
-    assert_non_null(strstr(out.data, "| `never` | value |  | Not supported. No JVM. |"));
+    assert_non_null(
+        strstr(out.data, "| `never` | value |  | Not supported. No JVM. Since 0.2.0. |"));
     buf_fini(&out);
 }
 
