@@ -358,6 +358,15 @@ def test_spec_coverage_finds_gaps(tmp_path):
     assert code == 0 and out.endswith("\n0 gaps\n")
     code, out = coverage(tmp_path, spec, excepted + "filter/uuid overwrite bad why\n", "uuid")
     assert code == 1 and "spec_coverage.exceptions:4: filter/uuid overwrite bad is not needed any more" in out
+    (tmp_path / "tests/e2e").mkdir()
+    (tmp_path / "tests/e2e/a.py").write_text("uuid { overwrite => true }")
+    elsewhere = excepted.replace(" over* set so", " * set see tests/e2e/a.py")
+    assert coverage(tmp_path, spec, elsewhere, "uuid")[0] == 0
+    (tmp_path / "tests/e2e/a.py").write_text("uuid { over => true }")
+    code, out = coverage(tmp_path, spec, elsewhere, "uuid")
+    assert code == 1 and "gaps: set\n" in out
+    code, out = coverage(tmp_path, spec, elsewhere.replace("a.py", "b.py"), "uuid")
+    assert code == 1 and "spec_coverage.exceptions:3: there is no tests/e2e/b.py" in out
     code, out = coverage(tmp_path, spec, excepted + "filter/uuid overwrite bad\n", "uuid")
     assert code == 1 and "spec_coverage.exceptions:4: plugin, option, what, reason are needed" in out
 
