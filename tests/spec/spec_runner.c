@@ -43,6 +43,7 @@
 #include <sys/stat.h>
 
 #include "engine/base/cpu.h"
+#include "engine/base/log.h"
 #include "engine/registry.h"
 #include "parsers/init.h"
 #include "tests/spec/spec.h"
@@ -134,7 +135,10 @@ static void spec_run(struct runner *r, const struct spec *spec)
         fail_at(r, spec, spec->line, "\n%s", buf_cstr(&text));
         buf_fini(&text);
     } else if (!r->case_failed) {
+        /* What cannot be decoded is logged, again and again for every cut. */
+        log_set_level(spec_is_codec(spec) ? LOG_FATAL : LOG_ERROR);
         spec_is_codec(spec) ? codec_try(r, spec, plan) : filter_try(r, spec, plan);
+        log_set_level(LOG_ERROR);
     }
     if (plan != NULL) plan_free(plan);
     diag_fini(&diag);
