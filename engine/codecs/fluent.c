@@ -4,7 +4,8 @@
  * A message is [tag, time, record], [tag, [[time, record], ...]] or [tag, packed entries], with
  * options behind; the tag becomes a tag of the event. Times are seconds, or with
  * nanosecond_precision also EventTime. What cannot be read is an event with the tag
- * _fluentparsefailure and the message, as far as it can be shown, in `message`.
+ * _fluentparsefailure and the message, as far as it can be shown, in `message`. A record that is
+ * nil, or missing at the end, is one without fields.
  * Facts: Fluentd's Forward Protocol Specification v1; logstash-codec-fluent. Compressed entries are
  * refused, as they are there.
  */
@@ -57,17 +58,28 @@ static bool time_of(const struct fluent_run *r, const struct msgpack_item *item,
     return true;
 }
 
-/* The record at the front of `rest`. */
-static bool record_event(struct fluent_run *r, slice *rest, const struct msgpack_item *time)
+static struct event *record_add(const struct fluent_run *r, const struct value *record)
 {
-    struct value record;
-    int64_t ns;
+    const struct fieldref *target = r->cfg->target_name.p == NULL ? NULL : &r->cfg->target;
+    bool nil = record->type == VALUE_NIL;
+    struct event *ev = codec_event(r->batch, target, nil ? (struct map){0} : *record->u.map);
+    if (ev == NULL || !nil || target == NULL) return ev;
+    err e = event_put(r->batch, ev, target, *record);
+    (void)e; /* A fresh event has nothing in the way; tags take no nil and stay away. */
+    return ev;
+}
+
+/* The record at the front of `rest`; `given`: there is one. */
+static bool record_event(struct fluent_run *r, slice *rest, const struct msgpack_item *time,
+                         bool given)
+{
+    struct value record = value_nil();
+    int64_t ns, used = 0;
     if (!time_of(r, time, &ns)) return false;
-    int64_t used = msgpack_decode(*rest, &r->batch->arena, &record);
-    if (used < 0 || record.type != VALUE_MAP) return false;
+    if (given) used = msgpack_decode(*rest, &r->batch->arena, &record);
+    if (used < 0 || (record.type != VALUE_MAP && record.type != VALUE_NIL)) return false;
     *rest = slice_from(*rest, (uint32_t)used);
-    struct event *ev = codec_event(r->batch, r->cfg->target_name.p == NULL ? NULL : &r->cfg->target,
-                                   *record.u.map);
+    struct event *ev = record_add(r, &record);
     if (ev == NULL) return true;
     ev->time = value_time(ns);
     event_tag(r->batch, ev, r->tag, true);
@@ -82,8 +94,8 @@ static bool entry_event(struct fluent_run *r, slice *rest)
     if (used < 0) return false;
     slice entry = slice_part(*rest, 0, (uint32_t)used);
     *rest = slice_from(*rest, (uint32_t)used);
-    if (!item_next(&entry, &item) || item.type != MSGPACK_LIST || item.n < 2) return false;
-    return item_next(&entry, &time) && record_event(r, &entry, &time);
+    if (!item_next(&entry, &item) || item.type != MSGPACK_LIST || item.n < 1) return false;
+    return item_next(&entry, &time) && record_event(r, &entry, &time, item.n > 1);
 }
 
 static bool is_compressed(slice options, struct arena *arena)
@@ -111,7 +123,7 @@ static bool message_events(struct fluent_run *r)
             if (!entry_event(r, &r->rest)) return false;
         return true;
     }
-    if (item.type != MSGPACK_STRING) return head.n > 2 && record_event(r, &r->rest, &item);
+    if (item.type != MSGPACK_STRING) return record_event(r, &r->rest, &item, head.n > 2);
     if (head.n > 2 && is_compressed(r->rest, arena)) return false;
     while (item.bytes.n > 0)
         if (!entry_event(r, &item.bytes)) return false;

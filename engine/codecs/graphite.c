@@ -119,6 +119,19 @@ static void line_add(const struct graphite_cfg *cfg, struct batch *b, struct eve
     buf_add_byte(out, '\n');
 }
 
+/* References in what a field holds are replaced, too. */
+static slice text_render(struct batch *b, struct event *ev, slice text)
+{
+    struct template template;
+    struct template_error error;
+    if (slice_find(text, SLICE("%{")) < 0) return text;
+    slice own = arena_copy(&b->arena, text);
+    if (template_compile(&template, own, &b->arena, &error) != ERR_OK) return own;
+    slice rendered = arena_copy(&b->arena, template_render(&template, b, ev, NULL));
+    template_fini(&template);
+    return rendered;
+}
+
 static void fields_add(const struct graphite_cfg *cfg, struct graphite_state *s, struct batch *b,
                        struct event *ev, struct buf *out)
 {
@@ -131,7 +144,7 @@ static void fields_add(const struct graphite_cfg *cfg, struct graphite_state *s,
         /* A list is "[..." to Ruby and a map "{...", which are no numbers. */
         if (m->val.type != VALUE_LIST && m->val.type != VALUE_MAP)
             value_text(&m->val, &b->arena, &s->value);
-        line_add(cfg, b, ev, name, buf_slice(&s->value), out);
+        line_add(cfg, b, ev, name, text_render(b, ev, buf_slice(&s->value)), out);
     }
 }
 
@@ -146,7 +159,7 @@ static void encode(void *state, const void *cfg_, struct batch *b, struct event 
         template_add(&cfg->metric[i].name, b, ev, &s->name, NULL);
         if (!wanted(cfg, s, buf_slice(&s->name))) continue;
         template_add(&cfg->metric[i].value, b, ev, &s->value, NULL);
-        line_add(cfg, b, ev, buf_slice(&s->name), buf_slice(&s->value), out);
+        line_add(cfg, b, ev, text_render(b, ev, buf_slice(&s->name)), buf_slice(&s->value), out);
     }
 }
 
