@@ -13,6 +13,7 @@
 #include "parsers/text/ruby_number.h"
 
 #define NS_PER_SEC INT64_C(1000000000)
+#define RENDERED_BYTES_MAX 1024u
 
 struct regexes {
     struct regex **at;
@@ -119,17 +120,16 @@ static void line_add(const struct graphite_cfg *cfg, struct batch *b, struct eve
     buf_add_byte(out, '\n');
 }
 
-/* References in what a field holds are replaced, too. */
+/* References in what a field holds are replaced, too; no name and no number is longer. */
 static slice text_render(struct batch *b, struct event *ev, slice text)
 {
-    struct template template;
+    struct template t;
     struct template_error error;
-    if (slice_find(text, SLICE("%{")) < 0) return text;
-    slice own = arena_copy(&b->arena, text);
-    if (template_compile(&template, own, &b->arena, &error) != ERR_OK) return own;
-    slice rendered = arena_copy(&b->arena, template_render(&template, b, ev, NULL));
-    template_fini(&template);
-    return rendered;
+    if (text.n > RENDERED_BYTES_MAX || slice_find(text, SLICE("%{")) < 0) return text;
+    if (template_compile(&t, text, &b->arena, &error) == ERR_OK)
+        text = arena_copy(&b->arena, template_render(&t, b, ev, NULL));
+    template_fini(&t);
+    return text;
 }
 
 static void fields_add(const struct graphite_cfg *cfg, struct graphite_state *s, struct batch *b,
