@@ -22,7 +22,8 @@ struct gzip_lines_state {
     struct gzip_stream *gzip;
     struct buf lines; /* decompressed, from `at` on not yet in events */
     size_t at;
-    bool broken; /* the rest of this stream is left out */
+    bool begun;  /* a stream */
+    bool broken; /* the rest of it is left out */
     struct log_gate gate;
 };
 
@@ -77,6 +78,17 @@ static bool line_add(struct gzip_lines_state *s, const struct gzip_lines_cfg *cf
     return true;
 }
 
+/* The stream ends, and the next begins. */
+static void flush(void *state, const void *cfg, struct decode *d)
+{
+    struct gzip_lines_state *s = state;
+    while (line_add(s, cfg, d, true)) continue;
+    if (!s->broken && s->begun && !gzip_stream_at_end(s->gzip)) fail(s, d, "it ends too early");
+    gzip_stream_reset(s->gzip);
+    s->lines.n = s->at = 0;
+    s->begun = s->broken = false;
+}
+
 static uint32_t decode(void *state, const void *cfg, slice in, struct decode *d)
 {
     struct gzip_lines_state *s = state;
@@ -91,12 +103,8 @@ static uint32_t decode(void *state, const void *cfg, slice in, struct decode *d)
         if (!s->broken) feed(s, d, slice_part(in, at, n));
         at += n;
     }
-    if (!d->end) return at;
-    while (line_add(s, cfg, d, true)) continue;
-    if (!s->broken && in.n > 0 && !gzip_stream_at_end(s->gzip)) fail(s, d, "it ends too early");
-    gzip_stream_reset(s->gzip);
-    s->lines.n = s->at = 0;
-    s->broken = false;
+    s->begun = s->begun || in.n > 0;
+    if (d->end) flush(state, cfg, d);
     return at;
 }
 
@@ -139,5 +147,6 @@ const struct codec_ops codec_gzip_lines = {
     .compile = compile,
     .start = start,
     .decode = decode,
+    .flush = flush,
     .stop = stop,
 };

@@ -122,7 +122,8 @@ struct codec_ops {
     /* Takes as many whole frames of `in` as fit, returns the bytes used; the caller keeps the
      * rest and presents it again, longer. in.p[in.n .. +64) is readable. NULL: cannot decode. */
     uint32_t (*decode)(void *state, const void *cfg, slice in, struct decode *d);
-    /* Events still held in the state (multiline) at end of stream or on a timer; may be NULL. */
+    /* Events still held in the state at the end of the stream, when all its bytes are used; may be
+     * NULL. */
     void (*flush)(void *state, const void *cfg, struct decode *d);
     /* Appends one event's bytes. NULL: cannot encode. */
     void (*encode)(void *state, const void *cfg, struct batch *b, struct event *ev,

@@ -139,7 +139,8 @@ static inline uint32_t codec_rig_decode(struct codec_rig *r, slice bytes, bool e
     if (bytes.n > 0) memcpy(copy, bytes.p, bytes.n);
     struct decode d = {.batch = &r->t.b, .events_max = 1000, .end = end};
     uint32_t used = r->codec->ops->decode(r->state, r->codec->cfg, slice_make(copy, bytes.n), &d);
-    if (end && r->codec->ops->flush != NULL) r->codec->ops->flush(r->state, r->codec->cfg, &d);
+    if (end && used == bytes.n && r->codec->ops->flush != NULL)
+        r->codec->ops->flush(r->state, r->codec->cfg, &d);
     memset(copy, 'X', bytes.n); /* Nothing may point into bytes that were not pinned. */
     free(copy);
     r->text.n = 0;
