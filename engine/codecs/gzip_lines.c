@@ -64,9 +64,10 @@ static void feed(struct gzip_lines_state *s, const struct decode *d, slice piece
 static bool line_add(struct gzip_lines_state *s, const struct gzip_lines_cfg *cfg, struct decode *d,
                      bool last)
 {
+    if (s->lines.n == s->at) return false;
     slice rest = slice_make(s->lines.data + s->at, s->lines.n - s->at);
     int64_t end = slice_find_byte(rest, '\n');
-    if (end < 0 && (!last || rest.n == 0)) {
+    if (end < 0 && !last) {
         if (rest.n > LINE_BYTES_MAX) fail(s, d, "a line is too long");
         return false;
     }

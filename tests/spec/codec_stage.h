@@ -20,9 +20,10 @@
 #define CODEC_STAGE_NOW_NS (INT64_C(1709618828) * 1000000000) /* 2024-03-05T06:07:08Z */
 #define CODEC_STAGE_CREDIT_BYTES (64u << 20)
 
-/* What leaves the shard; set by whoever runs the stage. */
+/* What leaves the shard, once for all outputs; set by whoever runs the stage. */
 static void (*codec_stage_take)(void *owner, struct batch *b, const struct sel *sel);
 static void *codec_stage_owner;
+static const void *codec_stage_first; /* cfg of the first output */
 
 /* ---- an input and an output that are nothing but their codec ------------------------------ */
 
@@ -45,8 +46,9 @@ static inline void codec_stage_release(void *cfg)
 static inline enum push codec_stage_push(void *state, const void *cfg, struct batch *b,
                                          const struct sel *in)
 {
-    (void)state, (void)cfg;
-    if (codec_stage_take != NULL) codec_stage_take(codec_stage_owner, b, in);
+    (void)state;
+    if (codec_stage_take != NULL && cfg == codec_stage_first)
+        codec_stage_take(codec_stage_owner, b, in);
     return PUSH_TAKEN;
 }
 
@@ -132,6 +134,7 @@ static inline void codec_stage_init(struct codec_stage *s, const struct plan *pl
     for (uint32_t i = 0; i < plan->output_n; i++)
         s->output[i] = (struct output){
             .ops = plan->output[i].ops, .cfg = plan->output[i].cfg, .id = plan->output[i].id};
+    codec_stage_first = plan->output[0].cfg;
     s->worker = worker_new(&s->shard, plan, s->output);
     ASSERT(s->worker != NULL);
     intake_init(&s->intake, CODEC_STAGE_CREDIT_BYTES, codec_stage_resume);
