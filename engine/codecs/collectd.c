@@ -297,7 +297,7 @@ static bool values_read(struct packet *p, slice body)
     struct member *type = map_find(&p->map, SLICE("collectd_type"), hash_key("collectd_type", 13));
     const struct named *names =
         type == NULL ? NULL : named_find(&p->cfg->types, value_slice(&type->val));
-    slice sources = names == NULL ? SLICE_NONE : names->rest;
+    slice sources = names == NULL ? SLICE("") : names->rest;
     if (n > 1 && names == NULL) complain(p->state, "values of a type that is not in types.db");
     for (uint32_t i = 0; i < n; i++) {
         struct value val;

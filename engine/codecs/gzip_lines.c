@@ -5,6 +5,9 @@
  * codec's state. Input is fed in small pieces, the last byte by itself, so that what a piece
  * expands to always fits into the batch. Broken gzip is logged; the lines before it are kept.
  */
+#define _GNU_SOURCE
+#include <string.h>
+
 #include "engine/base/log.h"
 #include "engine/plan/text_event.h"
 #include "parsers/frame/gzip_stream.h"
@@ -51,10 +54,10 @@ static void feed(struct gzip_lines_state *s, const struct decode *d, slice piece
         int step = gzip_stream_run(s->gzip, &piece, buf_end(&s->lines), 16384, &n);
         s->lines.n += n;
         if (step < 0) {
-            /* What came out before the error is good. */
-            size_t good = s->lines.n;
+            /* The lines before the error are good, but not the one that it cut. */
+            const char *last = memrchr(s->lines.data, '\n', s->lines.n);
             fail(s, d, gzip_stream_reason(s->gzip));
-            s->lines.n = good;
+            s->lines.n = last == NULL ? 0 : (size_t)(last - s->lines.data) + 1;
             return;
         }
         if (step != GZIP_FULL && (piece.n == 0 || n == 0)) return;

@@ -225,6 +225,8 @@ static bool map_read(struct reader *r, struct value *out)
         struct buf text = {0};
         slice name = arena_copy(r->arena, value_to_slice(&key, r->arena, &text));
         buf_fini(&text);
+        bool nested = key.type == VALUE_LIST || key.type == VALUE_MAP;
+        if (nested && name.n > EDN_KEY_BYTES_MAX) return false;
         map_put(map, r->arena, key_borrow(name), val);
     }
     r->at++;

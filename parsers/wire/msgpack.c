@@ -177,6 +177,8 @@ static int64_t map_read(struct reader *r, uint32_t n, struct value *out)
         struct buf text = {0};
         slice name = arena_copy(r->arena, value_to_slice(&key, r->arena, &text));
         buf_fini(&text);
+        bool nested = key.type == VALUE_LIST || key.type == VALUE_MAP;
+        if (nested && name.n > MSGPACK_KEY_BYTES_MAX) return MSGPACK_LIMIT;
         map_put(map, r->arena, key_borrow(name), val);
     }
     *out = value_map(map);
@@ -231,7 +233,7 @@ const char *msgpack_status_text(int64_t status)
     switch (status) {
     case MSGPACK_CUT: return "the bytes end inside of a value";
     case MSGPACK_BAD: return "a byte or extension type that is not known";
-    case MSGPACK_LIMIT: return "nested too deep or too many values";
+    case MSGPACK_LIMIT: return "nested too deep, too many values, or a key that is too large";
     default: return "fine";
     }
 }

@@ -15,11 +15,13 @@
 
 #define MSGPACK_DEPTH_MAX 128u
 #define MSGPACK_VALUES_MAX (1u << 20)
+/* Of a key that is a list or a map itself: the text of maps in keys of maps in keys doubles. */
+#define MSGPACK_KEY_BYTES_MAX 4096u
 
 enum msgpack_status {
     MSGPACK_CUT = -1,   /* the bytes end inside of it */
     MSGPACK_BAD = -2,   /* the byte 0xc1, or an extension type */
-    MSGPACK_LIMIT = -3, /* too deep, too many values */
+    MSGPACK_LIMIT = -3, /* too deep, too many values, too large a key */
 };
 
 enum msgpack_type {

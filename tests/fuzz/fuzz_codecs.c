@@ -5,7 +5,8 @@
  * encoder. A decoder of messages gets the bytes in memory that stays and in memory that goes; the
  * events must be the same. A decoder of streams gets them whole and cut, by way of a shard's feed;
  * the events must be the same again. Every event must be JSON that can be read, and what encoders
- * write of it must be readable for those who read that format.
+ * write of it must be readable for those who read that format. (No option has a time in it: leak
+ * detection does not see what hangs on the plan's pages.)
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -59,7 +60,7 @@ static const struct {
     {"cef { ecs_compatibility => v1 delimiter => '\\n' device => host raw_data_field => "
      "'[event][original]' }",
      STREAM},
-    {"msgpack { format => '%{a} %{+yyyy}' }", MESSAGES | STREAM},
+    {"msgpack { format => '%{a}' }", MESSAGES | STREAM},
     {"msgpack { target => '[a][b]' }", MESSAGES | STREAM},
     {"fluent { }", MESSAGES | STREAM},
     {"fluent { nanosecond_precision => true target => '[@metadata][x]' }", MESSAGES | STREAM},
@@ -95,7 +96,7 @@ static const char *const encoders[] = {
     "json { }",
     "json_lines { delimiter => '|' }",
     "line { }",
-    "line { format => '%{message} %{[a][b]} %{+YYYY.ww} %{tags} %{x}' }",
+    "line { format => '%{message} %{[a][b]} %{tags} %{x}' }",
     "plain { format => '%{event}' }",
     "rubydebug { metadata => true }",
     "dots { }",
@@ -136,7 +137,7 @@ struct run {
     struct buf documents, encoded;
     const struct codec *encoder; /* NULL: nothing is encoded */
     void *encoder_state;
-    uint32_t events, tagged;
+    uint32_t events;
 };
 
 /* ---- what comes out ---------------------------------------------------------------- */
@@ -171,8 +172,6 @@ static void event_take(struct run *run, struct batch *b, struct event *ev)
     json_write_event(&run->documents, ev, &fuzz.cache);
     json_check(slice_make(run->documents.data + at, run->documents.n - at));
     json_write_value(&run->documents, &meta, &fuzz.cache);
-    struct member *tags = map_find(&ev->data, SLICE("tags"), hash_key("tags", 4));
-    run->tagged += tags != NULL && tags->val.type == VALUE_LIST;
     if (run->encoder != NULL) event_encode(run, b, ev);
     arena_reset(&fuzz.arena);
 }
@@ -311,6 +310,13 @@ static void run_end(struct run *run)
     buf_fini(&run->encoded);
 }
 
+/* What could not be decoded until now. */
+static uint64_t lost_count(void)
+{
+    const struct input_counters *c = &fuzz.stage.counters;
+    return counter_read(&c->decode_failures) + counter_read(&c->decode_drops);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     set_up();
@@ -334,12 +340,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         bool dense = kind & DENSE, idle = codec->idle_ns > 0 && chance >= 192;
         run_begin(&whole, encoder);
         run_begin(&cut, NULL);
+        uint64_t lost = lost_count();
         stream_run(&whole, codec, bytes, dense, false, false, 0);
+        lost = lost_count() - lost;
         stream_run(&cut, codec, bytes, dense, true, idle, chance);
-        /* Where a message of a stream cannot be read, codecs that find their messages by what is in
-         * them show what has come. */
-        bool lost = (kind & MESSAGES) && whole.tagged > 0;
-        if (!idle && !lost) runs_compare(&whole, &cut);
+        /* Codecs that find their messages by what is in them, and those that decompress, show or
+         * drop what has come when it cannot be read. */
+        if (!idle && (lost == 0 || kind == STREAM)) runs_compare(&whole, &cut);
         run_end(&whole);
         run_end(&cut);
     }

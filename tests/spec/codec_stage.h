@@ -111,6 +111,7 @@ struct codec_stage {
     struct output *output;
     struct worker *worker;
     struct intake intake;
+    struct input_counters counters;
     struct ack_window window;
     struct feed feed;
 };
@@ -140,6 +141,7 @@ static inline void codec_stage_init(struct codec_stage *s, const struct plan *pl
     intake_init(&s->intake, CODEC_STAGE_CREDIT_BYTES, codec_stage_resume);
     ack_window_init(&s->window, 4096, &s->intake);
     worker_add_intake(s->worker, &s->intake);
+    s->intake.counters = &s->counters;
 }
 
 static inline void codec_stage_fini(struct codec_stage *s)

@@ -61,6 +61,12 @@ static void test_failures(void **unused)
     memset(deep, '[', sizeof(deep));
     codec_rig_decode(&r, slice_make(deep, sizeof(deep)), true);
     assert_int_equal(r.t.b.n, 1);
+    assert_decodes(&r, "{{{:a 1} 2} 3}", "{\"{\\\"{\\\\\\\"a\\\\\\\":1}\\\":2}\":3}\n");
+    memset(deep, '{', 40);
+    memset(deep + 40, ' ', 160);
+    for (uint32_t i = 0; i < 40; i++) memcpy(deep + 40 + 4 * i, i == 0 ? "1 2}" : "  3}", 4);
+    codec_rig_decode(&r, slice_make(deep, 200), true);
+    assert_slice_equal(slice_make(r.t.b.event[0].data.at[0].key, 7), SLICE("message"));
     codec_rig_fini(&r);
     assert_codec_refused("edn { target => \"[a\" }");
     assert_codec_refused("edn_lines { moon => 1 }");

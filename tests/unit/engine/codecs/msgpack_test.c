@@ -68,6 +68,15 @@ static void test_failures(void **unused)
     deep[sizeof(deep) - 1] = 0;
     codec_rig_decode(&r, slice_make(deep, sizeof(deep)), true);
     assert_true(event_has_tag(&r.t.b, &r.t.b.event[0], SLICE("_msgpackparsefailure")));
+    /* Maps in keys of maps in keys: the text of each has the quotes of the one inside, escaped. */
+    char keys[100];
+    for (uint32_t depth = 2; depth < 40; depth += 37) {
+        memset(keys, '\x81', depth);
+        memset(keys + depth, '\x01', depth + 1);
+        codec_rig_decode(&r, slice_make(keys, 2 * depth + 1), true);
+        assert_int_equal(event_has_tag(&r.t.b, &r.t.b.event[0], SLICE("_msgpackparsefailure")),
+                         depth > 2);
+    }
     codec_rig_fini(&r);
 }
 
