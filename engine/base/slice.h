@@ -69,10 +69,11 @@ static inline bool slice_ends(slice s, slice suffix)
            (suffix.n == 0 || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
 }
 
-/* The part from `from` on; empty when `from` lies past the end. */
+/* The part from `from` on; empty when `from` lies past the end. An empty slice may have no address,
+ * to which nothing may be added; compilers make the same code of it. */
 static inline slice slice_from(slice s, uint32_t from)
 {
-    if (from >= s.n) return (slice){s.p + s.n, 0};
+    if (from >= s.n) return (slice){s.n == 0 ? s.p : s.p + s.n, 0};
     return (slice){s.p + from, s.n - from};
 }
 
