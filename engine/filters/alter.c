@@ -2,7 +2,7 @@
  * alter.c - sets fields whose content, or whose neighbour's, is as expected.
  *
  * Three lists, in this order: condrewrite (field, expected, new), condrewriteother (field,
- * expected, other field, value), coalesce (field, values: the first one that could be rendered).
+ * expected, other field, value), coalesce (field, values: the first one without a percent sign).
  * Common options apply always. Stateless.
  */
 #include "engine/plan/filter_kit.h"
@@ -60,12 +60,12 @@ static void rewrite_other(const struct alter_rule *rule, struct batch *b, struct
     if (found) put(b, ev, &rule->other, template_render(&rule->text, b, ev, NULL));
 }
 
+/* The plugin takes every percent sign for a field that was not found. */
 static void coalesce(const struct alter_cfg *cfg, struct batch *b, struct event *ev)
 {
     for (uint32_t i = 0; i < cfg->candidates.n; i++) {
-        bool missing = false;
-        slice text = template_render(&cfg->candidates.at[i], b, ev, &missing);
-        if (missing || slice_equal(text, SLICE("nil"))) continue;
+        slice text = template_render(&cfg->candidates.at[i], b, ev, NULL);
+        if (slice_find_byte(text, '%') >= 0 || slice_equal(text, SLICE("nil"))) continue;
         put(b, ev, &cfg->coalesce, text);
         return;
     }

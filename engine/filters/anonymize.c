@@ -2,7 +2,8 @@
  * anonymize.c - replaces fields by keyed digests of themselves.
  *
  * Lists have each item replaced. Values that a method cannot take (a number for a digest, text
- * that is no address) stay and are counted. As in the plugin, common options never apply.
+ * that is no address) stay and are counted; MURMUR3 makes null of them. As in the plugin, common
+ * options never apply.
  */
 #include "engine/plan/digest.h"
 #include "engine/plan/filter_kit.h"
@@ -25,16 +26,13 @@ struct anonymize_state {
     struct counter failures;
 };
 
-static bool murmur(const struct value *v, struct value *out)
+/* Texts and integers; null of everything else. */
+static struct value murmur(const struct value *v)
 {
-    if (v->type == VALUE_STRING) {
-        *out = value_int(murmur3_32(value_slice(v), 0));
-        return true;
-    }
-    if (v->type != VALUE_INT) return false;
+    if (v->type == VALUE_STRING) return value_int(murmur3_32(value_slice(v), 0));
+    if (v->type != VALUE_INT) return value_nil();
     bool small = v->u.num >= 0 && v->u.num <= UINT32_MAX;
-    *out = value_int(murmur3_32(slice_make((const char *)&v->u.num, small ? 4 : 8), 0));
-    return true;
+    return value_int(murmur3_32(slice_make((const char *)&v->u.num, small ? 4 : 8), 0));
 }
 
 static bool anonymized(const struct anonymize_cfg *cfg, const struct value *v, struct arena *arena,
@@ -42,7 +40,10 @@ static bool anonymized(const struct anonymize_cfg *cfg, const struct value *v, s
 {
     unsigned char bytes[DIGEST_BYTES_MAX];
     struct ip_net ip;
-    if (cfg->algorithm == ALGORITHM_MURMUR3) return murmur(v, out);
+    if (cfg->algorithm == ALGORITHM_MURMUR3) {
+        *out = murmur(v);
+        return true;
+    }
     if (v->type != VALUE_STRING) return false;
     if (cfg->algorithm == ALGORITHM_IPV4_NETWORK) {
         if (!ip_net_parse(value_slice(v), &ip) || !ip_net_mask(&ip, cfg->prefix_bits)) return false;

@@ -3,9 +3,9 @@
  *
  * The key is cut or padded to key_size. With iv_random_length each text gets an initialisation
  * vector of its own, which stands in front of what was encrypted; else `iv` is used for all.
- * Text that cannot be processed leaves its event as it is, counted; so does decrypted text that is
- * no UTF-8. max_cipher_reuse is accepted: a context is set up anew for each text in any case.
- * State: OpenSSL's context.
+ * Text that cannot be processed leaves its field as it is, counted, and tags the event; so does
+ * decrypted text that is no UTF-8. max_cipher_reuse is accepted: a context is set up anew for each
+ * text in any case. State: OpenSSL's context.
  */
 #include <openssl/evp.h>
 #include <sys/random.h>
@@ -76,12 +76,18 @@ static bool decrypt(struct cipher_state *s, const struct cipher_cfg *cfg, slice 
     return true;
 }
 
+static bool is_empty(const struct value *v)
+{
+    return v->type == VALUE_NIL || (v->type == VALUE_MAP && v->u.map->n == 0) ||
+           ((v->type == VALUE_STRING || v->type == VALUE_LIST) && v->n == 0);
+}
+
 static bool cipher_one(struct cipher_state *s, const struct cipher_cfg *cfg, struct batch *b,
                        struct event *ev)
 {
     struct value *v = event_get(b, ev, &cfg->source);
     slice text;
-    if (v == NULL || v->type == VALUE_NIL || (v->type == VALUE_STRING && v->n == 0)) return false;
+    if (v == NULL || is_empty(v)) return false;
     bool ok = v->type == VALUE_STRING &&
               (cfg->decrypts ? decrypt(s, cfg, value_slice(v), &b->arena, &text)
                              : encrypt(s, cfg, value_slice(v), &b->arena, &text));
@@ -93,6 +99,7 @@ static bool cipher_one(struct cipher_state *s, const struct cipher_cfg *cfg, str
         log_warn("filters.cipher", "`%.*s` cannot be %s (%llu more since the last report)",
                  SLICE_FMT(cfg->source.text), cfg->decrypts ? "decrypted" : "encrypted",
                  (unsigned long long)held);
+    event_tag(b, ev, SLICE("_cipherfiltererror"), true);
     return false;
 }
 

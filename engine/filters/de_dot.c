@@ -2,8 +2,9 @@
  * de_dot.c - renames fields whose names have dots.
  *
  * Without `fields` every field of the event is looked at; references in `fields` may name fields
- * below others. With nested the parts become a path. What a renamed field finds in its
- * place is replaced; when it cannot be put there the event is tagged. Stateless.
+ * below others: of [a.b][c] the whole of [a.b] goes away, as in the plugin. With nested the parts
+ * become a path. What a renamed field finds in its place is replaced; when it cannot be put there
+ * it stays and the event is tagged. Stateless.
  */
 #include "engine/plan/filter_kit.h"
 
@@ -65,14 +66,25 @@ static void deep_rename(struct value *v, const struct de_dot_cfg *cfg, struct ar
     v->u.map = map;
 }
 
+/* The uppermost field on the way whose name has a dot: that is what goes away. */
+static struct fieldref dotted_part(const struct fieldref *from)
+{
+    struct fieldref part = *from;
+    for (part.depth = 1; part.depth < from->depth; part.depth++)
+        if (slice_find_byte(from->step[part.depth - 1].key.name, '.') >= 0) break;
+    part.top = part.depth == 1 && part.root == FIELD_DATA;
+    return part;
+}
+
 static bool rename_field(struct batch *b, struct event *ev, const struct fieldref *from,
                          const struct fieldref *to)
 {
     struct value *v = event_get(b, ev, from);
     if (v == NULL) return true;
-    struct value moved = *v;
-    event_remove(b, ev, from);
-    return event_put(b, ev, to, moved) == ERR_OK;
+    if (event_put(b, ev, to, *v) != ERR_OK) return false;
+    struct fieldref dotted = dotted_part(from);
+    event_remove(b, ev, &dotted);
+    return true;
 }
 
 static bool rename_all(const struct de_dot_cfg *cfg, struct batch *b, struct event *ev)

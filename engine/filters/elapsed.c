@@ -3,9 +3,9 @@
  *
  * An event with start_tag is remembered by its id; one with end_tag gets the time since then, or
  * makes an event that has it. A start whose end does not come within `timeout` seconds makes an
- * event that says so. Ids are compared as text. Field names follow ecs_compatibility: there the
- * duration is nanoseconds. All events are seen together, so the pipeline runs on one shard.
- * State: the starts; at most STARTS_MAX, more are refused and counted.
+ * event that says so. Ids of one type are compared as text. Field names follow ecs_compatibility:
+ * there the duration is nanoseconds. All events are seen together, so the pipeline runs on one
+ * shard. State: the starts; at most STARTS_MAX, more are refused and counted.
  */
 #include <stdlib.h>
 
@@ -23,8 +23,9 @@ static const char *const keeps[] = {"first", "last", NULL};
 struct start {
     char *id;
     uint32_t id_n, hash;
-    uint8_t id_type; /* enum value_type of the id as it is written again: text or integer */
-    int64_t id_num, time_ns;
+    struct value id_value; /* of numbers and booleans: the id as it is written again */
+    enum value_type id_type;
+    int64_t time_ns;
     int64_t age_sec;
     struct start *next;
 };
@@ -48,15 +49,15 @@ struct elapsed_run {
     struct elapsed_state *state;
     const struct elapsed_cfg *cfg;
     struct batch *batch;
-    struct sel *hit;
+    struct plan_run *run;
 };
 
-static struct start **start_find(struct elapsed_state *s, slice id)
+static struct start **start_find(struct elapsed_state *s, slice id, enum value_type type)
 {
     uint32_t hash = hash_key(id.p, id.n);
     struct start **at = &s->bucket[hash & s->mask];
-    while (*at != NULL &&
-           !((*at)->hash == hash && slice_equal(id, slice_make((*at)->id, (*at)->id_n))))
+    while (*at != NULL && !((*at)->hash == hash && (*at)->id_type == type &&
+                            slice_equal(id, slice_make((*at)->id, (*at)->id_n))))
         at = &(*at)->next;
     return at;
 }
@@ -90,7 +91,7 @@ static void buckets_grow(struct elapsed_state *s)
 static void start_add(struct elapsed_run *r, slice text, const struct value *id, int64_t time_ns)
 {
     struct elapsed_state *s = r->state;
-    struct start **at = start_find(s, text);
+    struct start **at = start_find(s, text, id->type);
     if (*at != NULL) {
         if (r->cfg->keep == 0) return;
         start_remove(s, at);
@@ -110,7 +111,7 @@ static void start_add(struct elapsed_run *r, slice text, const struct value *id,
                             .id_n = text.n,
                             .hash = hash_key(text.p, text.n),
                             .id_type = id->type,
-                            .id_num = id->type == VALUE_INT ? id->u.num : 0,
+                            .id_value = *id,
                             .time_ns = time_ns};
     start->next = s->bucket[start->hash & s->mask];
     s->bucket[start->hash & s->mask] = start;
@@ -119,7 +120,8 @@ static void start_add(struct elapsed_run *r, slice text, const struct value *id,
 
 static struct value start_id(const struct start *start, struct arena *arena)
 {
-    if (start->id_type == VALUE_INT) return value_int(start->id_num);
+    enum value_type type = start->id_type;
+    if (type == VALUE_INT || type == VALUE_FLOAT || type == VALUE_BOOL) return start->id_value;
     return value_string(arena_copy(arena, slice_make(start->id, start->id_n)));
 }
 
@@ -130,13 +132,13 @@ static void put(struct batch *b, struct event *ev, const struct fieldref *ref, s
 }
 
 static void describe(struct elapsed_run *r, struct event *ev, const struct start *start,
-                     struct value duration, const char *tag)
+                     struct value id, struct value duration, const char *tag)
 {
     struct batch *b = r->batch;
     event_tag(b, ev, SLICE("elapsed"), true);
     event_tag(b, ev, slice_from_cstr(tag), true);
     put(b, ev, &r->cfg->duration, duration);
-    put(b, ev, &r->cfg->id, start_id(start, &b->arena));
+    put(b, ev, &r->cfg->id, id);
     put(b, ev, &r->cfg->begun, value_time(start->time_ns));
 }
 
@@ -145,10 +147,11 @@ static struct value duration_of(const struct elapsed_cfg *cfg, int64_t ns)
     return cfg->ecs ? value_int(ns) : value_float((double)ns / 1e9);
 }
 
-static void end_seen(struct elapsed_run *r, uint32_t index, slice id, int64_t time_ns)
+static void end_seen(struct elapsed_run *r, uint32_t index, slice text, const struct value *id,
+                     int64_t time_ns)
 {
     struct batch *b = r->batch;
-    struct start **at = start_find(r->state, id);
+    struct start **at = start_find(r->state, text, id->type);
     if (*at == NULL) {
         event_tag(b, &b->event[index], SLICE("elapsed_end_without_start"), true);
         return;
@@ -163,9 +166,9 @@ static void end_seen(struct elapsed_run *r, uint32_t index, slice id, int64_t ti
         }
         event_add_version(b, ev);
         put(b, ev, &r->cfg->host, value_string(host_name()));
-        sel_push(b, r->hit, batch_index(b, ev));
     }
-    describe(r, ev, *at, duration, "elapsed_match");
+    describe(r, ev, *at, value_copy(id, &b->arena), duration, "elapsed_match");
+    if (r->cfg->new_event) plan_decorate(r->run, ev);
     start_remove(r->state, at);
 }
 
@@ -180,18 +183,18 @@ static void elapsed_one(struct elapsed_run *r, uint32_t index)
     struct value held = *id;
     slice text = value_to_slice(&held, &b->arena, &b->scratch);
     int64_t time_ns = ev->time.type == VALUE_TIME ? ev->time.u.time_ns : b->now_ns;
-    sel_push(b, r->hit, index);
+    plan_decorate(r->run, ev);
     if (starts)
         start_add(r, text, &held, time_ns);
     else
-        end_seen(r, index, text, time_ns);
+        end_seen(r, index, text, &held, time_ns);
 }
 
 static enum applied elapsed_apply(void *state, const void *cfg, struct batch *b,
                                   const struct sel *in, struct sel *hit, struct plan_run *run)
 {
-    struct elapsed_run r = {state, cfg, b, hit};
-    (void)run;
+    struct elapsed_run r = {state, cfg, b, run};
+    (void)hit;
     for (uint32_t i = 0; i < in->n; i++) elapsed_one(&r, in->at[i]);
     return APPLIED;
 }
@@ -204,7 +207,7 @@ static void expire(struct elapsed_run *r, const struct start *start)
     put(b, ev, &r->cfg->host, value_string(host_name()));
     struct value age =
         r->cfg->ecs ? value_int(start->age_sec * NS_PER_SEC) : value_int(start->age_sec);
-    describe(r, ev, start, age, "elapsed_expired_error");
+    describe(r, ev, start, start_id(start, &b->arena), age, "elapsed_expired_error");
     counter_add(&r->state->expired, 1);
 }
 

@@ -146,6 +146,12 @@ static void decorate(struct plan_state *s, const struct plan_node *node, struct 
         f->ops->undecorated(plan_filter_state(s, node->index), f->cfg, b, ev);
 }
 
+void plan_decorate(struct plan_run *run, struct event *ev)
+{
+    counter_add(&run->state->node[run->pc].hits, 1);
+    decorate(run->state, &run->state->plan->node[run->pc], run->batch, ev);
+}
+
 static void run_filter(struct plan_run *run, const struct plan_node *node, enum applied *applied)
 {
     struct plan_state *s = run->state;

@@ -27,6 +27,9 @@ struct worker;
 /* A filter that must wait for the world outside never blocks its shard: it answers PARKED and
  * later calls plan_resume() from the shard's mailbox. Only that batch waits. */
 enum applied { APPLIED, APPLY_PARKED };
+/* Common options for an event in the middle of apply(), for filters that work on after them: the
+ * event then does not go into `hit`. */
+void plan_decorate(struct plan_run *run, struct event *ev);
 
 enum filter_flag {
     FILTER_SERIAL = 1,         /* keeps state across all events: its pipeline runs on one shard */
