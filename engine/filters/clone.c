@@ -44,7 +44,7 @@ static enum applied clone_apply(void *state, const void *config, struct batch *b
             event_copy(b, clone, &b->event[in->at[i]]);
             slice name = cfg->clones.at[k].text;
             if (cfg->ecs)
-                event_tag(b, clone, name, true);
+                event_tag(b, clone, name, false);
             else
                 map_put(&clone->data, &b->arena, cfg->type, value_string(name));
             sel_push(b, hit, batch_index(b, clone));
