@@ -466,7 +466,8 @@ const struct tz *tz_find_prefix(slice text, uint32_t *n)
     for (*n = most; *n > 0; (*n)--) {
         const struct tz *zone = registry_find(slice_part(text, 0, *n));
         if (zone != NULL && zone->listed) return zone;
-        if (*n == 3 && memcmp(text.p, "UTC", 3) == 0) return &utc_zone;
+        bool is_utc = *n == 3 && (memcmp(text.p, "UTC", 3) == 0 || memcmp(text.p, "GMT", 3) == 0);
+        if (is_utc) return &utc_zone; /* names that are not read from files */
     }
     return NULL;
 }
