@@ -16,6 +16,7 @@
 #include "engine/base/log.h"
 #include "engine/base/number.h"
 #include "engine/plan/filter_kit.h"
+#include "engine/plan/java_text.h"
 #include "engine/plan/ruby_text.h"
 #include "parsers/text/ruby_number.h"
 
@@ -84,6 +85,16 @@ static bool put(struct dissect_run *r, const struct dissect_target *t, slice tex
     return event_put(r->batch, r->ev, &t->ref, value_string(text)) == ERR_OK;
 }
 
+/* Lists and hashes in Java's spelling. */
+static slice text_of(struct dissect_run *r, struct value *v)
+{
+    if (v->type == VALUE_STRING) return value_slice(v);
+    struct buf *scratch = &r->batch->scratch;
+    scratch->n = 0;
+    java_text(v, &r->batch->arena, scratch);
+    return arena_copy(&r->batch->arena, buf_slice(scratch));
+}
+
 static bool append(struct dissect_run *r, const struct dissect_target *t,
                    const struct dissect_field *f, slice text)
 {
@@ -91,7 +102,7 @@ static bool append(struct dissect_run *r, const struct dissect_target *t,
     struct value *old = event_get(r->batch, r->ev, &t->ref);
     if (old == NULL) return put(r, t, text);
     if (old->type == VALUE_NIL) return false;
-    slice have = value_to_slice(old, arena, &r->batch->scratch);
+    slice have = text_of(r, old);
     slice joint = f->before.n == 0 ? SLICE(" ") : f->before;
     char *out = arena_alloc(arena, (size_t)have.n + joint.n + text.n + 1, 1);
     if (have.n > 0) memcpy(out, have.p, have.n);
@@ -108,9 +119,7 @@ static bool put_indirect(struct dissect_run *r, const struct dissect_mapping *m,
     struct value *named = event_get(r->batch, r->ev, &m->target[index].ref);
     slice name = SLICE_NONE;
     if (named != NULL) {
-        name = named->type == VALUE_NIL
-                   ? SLICE("null")
-                   : value_to_slice(named, &r->batch->arena, &r->batch->scratch);
+        name = text_of(r, named);
     } else {
         for (uint32_t i = 0; i < d->n && name.p == NULL; i++)
             if (i != index && slice_equal(d->at[i].name, d->at[index].name))
