@@ -134,7 +134,9 @@ static bool clock_take(struct cursor *c, uint32_t digits_min, bool seconds_neede
     } else if (seconds_needed) {
         return false;
     }
+    if (second == 60) second = 59; /* Ruby has no leap seconds */
     if (hour > 24 || minute > 59 || second > 59) return false;
+    if (hour == 24 && (minute > 0 || second > 0 || fraction > 0)) return false;
     *ns = ((hour * 60 + minute) * 60 + second) * NS_PER_SEC + fraction;
     return true;
 }
