@@ -34,11 +34,12 @@ static bool address_parse(slice text, struct ip_net *out)
     if (text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']')
         text = slice_part(text, 1, text.n - 2);
     int64_t zone = slice_find_byte(text, '%');
+    if (zone >= 0 && (uint32_t)zone + 1 == text.n) return false;
     if (zone >= 0) text.n = (uint32_t)zone;
     if (text.n == 0 || text.n >= sizeof(copy) || slice_find_byte(text, '\0') >= 0) return false;
     slice_cstr(text, copy, sizeof(copy));
     memset(out->bytes, 0, sizeof(out->bytes));
-    if (v4_is_plain(copy) && inet_pton(AF_INET, copy, out->bytes) == 1) {
+    if (zone < 0 && v4_is_plain(copy) && inet_pton(AF_INET, copy, out->bytes) == 1) {
         out->size = 4;
     } else if (inet_pton(AF_INET6, copy, out->bytes) == 1) {
         out->size = 16;
@@ -71,8 +72,9 @@ bool ip_net_parse(slice text, struct ip_net *out)
     if (!address_parse(slice_part(text, 0, (uint32_t)slash), out)) return false;
     int64_t bits;
     struct ip_net written;
-    if (mask.n > 0 && mask.p[0] >= '0' && mask.p[0] <= '9' && slice_to_i64(mask, &bits))
-        return ip_net_mask(out, bits);
+    bool number = mask.n > 0 && mask.p[0] >= '0' && mask.p[0] <= '9';
+    if (number && mask.p[0] == '0' && mask.n > 1 && slice_find_byte(mask, '.') < 0) return false;
+    if (number && slice_to_i64(mask, &bits)) return ip_net_mask(out, bits);
     return address_parse(mask, &written) && written.size == out->size &&
            ip_net_mask(out, mask_bits(&written));
 }
