@@ -242,10 +242,23 @@ static void put_below(struct arena *arena, struct value *v, const struct field_s
     *v = val;
 }
 
-/* Lists on the way pad, or refuse: that is looked at before anything is changed. */
+/* Whether the first list on the way is asked for a name that is no index. */
+static bool list_has_no_such_place(struct batch *b, struct event *ev, const struct fieldref *ref)
+{
+    struct value root = value_map(root_map(ev, ref)), *v = &root;
+    for (uint32_t i = 0; i < ref->depth && v != NULL; i++) {
+        if (v->type == VALUE_LIST && !ref->step[i].is_index) return true;
+        v = walk(v, &ref->step[i], 1, &b->arena);
+    }
+    return false;
+}
+
+/* Lists on the way pad, or refuse, which is looked at before anything is changed; to set what is
+ * no index does nothing, and is no error. */
 static err put_through_list(struct batch *b, struct event *ev, const struct fieldref *ref,
                             struct value val)
 {
+    if (list_has_no_such_place(b, ev, ref)) return ERR_OK;
     if (!way_is_free(b, ev, ref)) return ERR_TYPE;
     struct value *at = event_place(b, ev, ref);
     if (at == NULL) return ERR_TYPE;

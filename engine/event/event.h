@@ -111,7 +111,8 @@ void batch_hold(struct batch *b, struct receipt *r);
 struct value *event_get(struct batch *b, struct event *ev, const struct fieldref *ref);
 /* Sets, making maps on the way where nothing (or null) is. ERR_TYPE when a scalar is in the
  * way, when a list index is out of its range to the front, or for what @timestamp and tags
- * refuse. Keys and bytes are borrowed. */
+ * refuse; a name that is no index of the list in the way is ignored, as if it had been set.
+ * Keys and bytes are borrowed. */
 err event_put(struct batch *b, struct event *ev, const struct fieldref *ref,
               struct value val) MUST_USE;
 /* Like event_put for a new or existing field as grok, add_field and kv do: an existing value

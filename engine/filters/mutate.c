@@ -110,6 +110,24 @@ static struct value *get(struct mutation *m, const struct fieldref *ref)
     return &found->val;
 }
 
+/* The same, also for all of @metadata, which `all` holds then. */
+static struct value *get_any(struct mutation *m, const struct fieldref *ref, struct value *all)
+{
+    if (ref->root != FIELD_META || ref->depth > 0) return get(m, ref);
+    *all = event_meta_value(m->ev);
+    return all;
+}
+
+/* What is there for event.include?: null counts, but for an item of a list. */
+static struct value *get_included(struct mutation *m, const struct fieldref *ref)
+{
+    struct value *v = get(m, ref);
+    if (v == NULL || v->type != VALUE_NIL || ref->depth < 2) return v;
+    struct fieldref parent = *ref;
+    parent.depth--;
+    return get(m, &parent)->type == VALUE_LIST ? NULL : v;
+}
+
 /* put() over what get() found: it need not be looked for again. */
 static bool set(struct mutation *m, const struct fieldref *ref, struct value *found,
                 struct value val)
@@ -132,14 +150,14 @@ static const struct fieldref *name_ref(struct mutation *m, const struct field_na
 
 static bool op_coerce(struct mutation *m, const struct op *op)
 {
-    struct value *v = get(m, &op->ref);
+    struct value *v = get_included(m, &op->ref);
     if (v == NULL || v->type != VALUE_NIL) return true;
     return set(m, &op->ref, v, value_string(template_render(&op->text, m->batch, m->ev, NULL)));
 }
 
 static bool op_update(struct mutation *m, const struct op *op)
 {
-    struct value *v = get(m, &op->ref);
+    struct value *v = get_included(m, &op->ref);
     if (v == NULL) return true;
     return set(m, &op->ref, v, value_string(template_render(&op->text, m->batch, m->ev, NULL)));
 }
@@ -161,7 +179,7 @@ static bool op_rename(struct mutation *m, const struct op *op)
         *meta = m->ev->meta;
         val = value_map(meta);
     } else {
-        struct value *v = get(m, from);
+        struct value *v = get_included(m, from);
         if (v == NULL) return true;
         val = *v;
     }
@@ -174,11 +192,7 @@ static bool op_rename(struct mutation *m, const struct op *op)
 
 static bool op_copy(struct mutation *m, const struct op *op)
 {
-    if (op->ref.root == FIELD_META && op->ref.depth == 0) {
-        struct value meta = event_meta_value(m->ev);
-        return put(m, op->other, value_copy(&meta, &m->batch->arena));
-    }
-    struct value *v = get(m, &op->ref);
+    struct value all, *v = get_any(m, &op->ref, &all);
     if (v == NULL || v->type == VALUE_NIL) return true;
     return put(m, op->other, value_copy(v, &m->batch->arena));
 }
@@ -401,19 +415,18 @@ static bool op_split(struct mutation *m, const struct op *op)
     return set(m, &op->ref, v, value_list(items, kept));
 }
 
-/* Array#join: lists inside are joined with the same separator. */
-static void join_list(struct mutation *m, const struct value *list, slice separator, bool *first)
+/* Array#join: lists inside are joined with the same separator, and an empty one is an empty part.
+ */
+static void join_list(struct mutation *m, const struct value *list, slice separator)
 {
     for (uint32_t i = 0; i < list->n; i++) {
         struct value *item = &list->u.list[i];
         value_resolve(item, &m->batch->arena);
-        if (item->type == VALUE_LIST) {
-            join_list(m, item, separator, first);
-            continue;
-        }
-        if (!*first) buf_add_slice(&m->state->out, separator);
-        *first = false;
-        ruby_text(item, &m->batch->arena, &m->state->out);
+        if (i > 0) buf_add_slice(&m->state->out, separator);
+        if (item->type == VALUE_LIST)
+            join_list(m, item, separator);
+        else
+            ruby_text(item, &m->batch->arena, &m->state->out);
     }
 }
 
@@ -439,11 +452,10 @@ static bool op_join(struct mutation *m, const struct op *op)
 {
     struct value *v = get(m, &op->ref);
     if (v == NULL || v->type != VALUE_LIST) return true;
-    bool first = true;
     slice text;
     if (!join_strings(m, v, op->separator, &text)) {
         m->state->out.n = 0;
-        join_list(m, v, op->separator, &first);
+        join_list(m, v, op->separator);
         text = arena_copy(&m->batch->arena, buf_slice(&m->state->out));
     }
     return set(m, &op->ref, v, value_string(text));
@@ -483,10 +495,10 @@ static struct value concatenated(struct mutation *m, const struct value *a, cons
  * therefore only gets the last of several fields, as in the plugin. */
 static bool op_merge(struct mutation *m, const struct op *op)
 {
-    struct value *at = get(m, &op->ref);
+    struct value all, *at = get_any(m, &op->ref, &all);
     struct value dest = at == NULL ? value_nil() : *at;
     for (uint32_t i = 0; i < op->other_n; i++) {
-        struct value *added = get(m, &op->other[i]);
+        struct value more, *added = get_any(m, &op->other[i], &more);
         bool added_map = added != NULL && added->type == VALUE_MAP;
         if ((dest.type == VALUE_MAP) != added_map) {
             counter_add(&m->state->unconverted, 1);
