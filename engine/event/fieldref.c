@@ -61,8 +61,7 @@ err fieldref_parse(struct fieldref *ref, slice text, struct arena *arena)
 {
     slice key[FIELD_DEPTH_MAX];
     uint32_t n = 1;
-    if (text.n == 0) return ERR_SYNTAX;
-    key[0] = text;
+    key[0] = text.n == 0 ? SLICE("") : text; /* a field may have an empty name */
     if (slice_find_byte(text, '[') >= 0 || slice_find_byte(text, ']') >= 0) {
         err e = split(text, key, &n);
         if (e != ERR_OK) return e;

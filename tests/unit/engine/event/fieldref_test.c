@@ -56,15 +56,28 @@ static void test_bad(void **state)
     (void)state;
     struct bench_batch t;
     bench_batch_init(&t);
-    const char *bad[] = {"",       "[",       "]",       "[]",      "[a",      "a]",
-                         "[a]b",   "a[b]",    "[a]]",    "[[a]",    "[a[b]]",  "[a][",
-                         "[[]]",   "[[a]b]",  "[a] [b]", "[a]x[b]", "[b[a]]c", "[[a] [b]]",
-                         "[a][]",  "[][a]",   "[[a][]]", "][",      "[a]][b]", "[a][b]]c[",
-                         "[[a]][", "[[a]]]b["};
+    const char *bad[] = {"[",       "]",         "[]",        "[a",      "a]",
+                         "[a]b",    "a[b]",      "[a]]",      "[[a]",    "[a[b]]",
+                         "[a][",    "[[]]",      "[[a]b]",    "[a] [b]", "[a]x[b]",
+                         "[b[a]]c", "[[a] [b]]", "[a][]",     "[][a]",   "[[a][]]",
+                         "][",      "[a]][b]",   "[a][b]]c[", "[[a]][",  "[[a]]]b["};
     struct fieldref ref;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         if (fieldref_parse(&ref, slice_from_cstr(bad[i]), &t.arena) != ERR_SYNTAX)
             fail_msg("%s was taken", bad[i]);
+    bench_batch_fini(&t);
+}
+
+/* JSON has it; only without brackets. */
+static void test_empty_name(void **state)
+{
+    (void)state;
+    struct bench_batch t;
+    bench_batch_init(&t);
+    struct fieldref ref = bench_ref(&t, "");
+    assert_true(ref.top);
+    assert_int_equal(ref.depth, 1);
+    assert_slice_equal(ref.step->key.name, SLICE(""));
     bench_batch_fini(&t);
 }
 
@@ -126,8 +139,10 @@ static void test_join(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),    cmocka_unit_test(test_bad),  cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_indices), cmocka_unit_test(test_join),
+        cmocka_unit_test(test_good),       cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_empty_name), cmocka_unit_test(test_empty_name),
+        cmocka_unit_test(test_depth),      cmocka_unit_test(test_indices),
+        cmocka_unit_test(test_join),
     };
     return T_RUN(tests);
 }
