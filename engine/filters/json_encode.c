@@ -23,9 +23,10 @@ static enum applied json_encode_apply(void *state, const void *config, struct ba
     (void)run;
     for (uint32_t i = 0; i < in->n; i++) {
         struct event *ev = &b->event[in->at[i]];
-        struct value *v = event_get(b, ev, &cfg->source), none = value_nil();
+        struct value all = value_nil(), *v = event_get(b, ev, &cfg->source);
+        if (cfg->source.root == FIELD_META && cfg->source.depth == 0) all = event_meta_value(ev);
         s->text.n = 0;
-        json_write_value(&s->text, v == NULL ? &none : v, &s->cache);
+        json_write_value(&s->text, v == NULL ? &all : v, &s->cache);
         slice text = arena_copy(&b->arena, buf_slice(&s->text));
         if (event_put(b, ev, &cfg->target, value_string(text)) == ERR_OK) {
             sel_add(hit, in->at[i]);
