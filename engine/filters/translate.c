@@ -142,11 +142,24 @@ static bool translate_one(struct translate_run *r)
     return failed(r);
 }
 
+static struct value pairs_of(const struct map *map, struct arena *arena)
+{
+    struct value *items = arena_alloc(arena, ((size_t)map->n + 1) * sizeof(*items), 16);
+    for (uint32_t i = 0; i < map->n; i++) {
+        struct value *pair = arena_alloc(arena, 2 * sizeof(*pair), 16);
+        pair[0] = value_string(slice_make(map->at[i].key, map->at[i].key_n));
+        pair[1] = map->at[i].val;
+        items[i] = value_list(pair, 2);
+    }
+    return value_list(items, map->n);
+}
+
 /* Array(value): nil is none, one value is a list of itself, a hash is its pairs. */
 static struct value as_list(struct value *v, struct arena *arena)
 {
     if (v == NULL || v->type == VALUE_NIL) return value_list(NULL, 0);
     if (v->type == VALUE_LIST) return *v;
+    if (v->type == VALUE_MAP) return pairs_of(v->u.map, arena);
     struct value *item = arena_alloc(arena, sizeof(*item), 16);
     *item = *v;
     return value_list(item, 1);
