@@ -43,12 +43,21 @@ struct prune_state {
     struct prune_rendered *rendered;
 };
 
+/* What is left of a list. */
+struct prune_left {
+    struct member *member;
+    struct value *items;
+    uint32_t n;
+    struct prune_left *next;
+};
+
 struct prune_run {
     struct prune_state *state;
     const struct prune_cfg *cfg;
     struct batch *batch;
     struct event *ev;
     uint8_t *doomed; /* one per member of the event */
+    struct prune_left *left, **left_end;
 };
 
 static const struct regex *regex_of(struct prune_run *r, const struct prune_rule *rule)
@@ -103,20 +112,23 @@ static bool value_goes(struct prune_run *r, const struct prune_rule *rule, struc
     return matches(r, rule, text) != keeps;
 }
 
-/* Lists are replaced, so that other events keep theirs. */
-static bool list_goes(struct prune_run *r, const struct prune_rule *rule, struct value *list,
+/* What a rule leaves of a list waits until all rules have seen the whole list: the last rule that
+ * takes an item away decides, as in the plugin. */
+static bool list_goes(struct prune_run *r, const struct prune_rule *rule, struct member *m,
                       bool keeps)
 {
+    const struct value *list = &m->val;
     struct value *items = arena_alloc(&r->batch->arena, ((size_t)list->n + 1) * sizeof(*items), 16);
     uint32_t n = 0;
     for (uint32_t i = 0; i < list->n; i++)
         if (!value_goes(r, rule, &list->u.list[i], keeps)) items[n++] = list->u.list[i];
-    bool all = n == 0 && list->n > 0;
-    if (!all) {
-        list->u.list = items;
-        list->n = n;
-    }
-    return all;
+    if (n == list->n) return false;
+    if (n == 0) return true;
+    struct prune_left *left = arena_alloc(&r->batch->arena, sizeof(*left), 8);
+    *left = (struct prune_left){m, items, n, NULL};
+    *r->left_end = left;
+    r->left_end = &left->next;
+    return false;
 }
 
 static void values_check(struct prune_run *r, const struct prune_rules *rules, bool keeps)
@@ -129,7 +141,7 @@ static void values_check(struct prune_run *r, const struct prune_rules *rules, b
         if (m == NULL) continue;
         value_resolve(&m->val, &r->batch->arena);
         if (!value_is_truthy(&m->val)) continue;
-        bool goes = m->val.type == VALUE_LIST ? list_goes(r, rule, &m->val, keeps)
+        bool goes = m->val.type == VALUE_LIST ? list_goes(r, rule, m, keeps)
                                               : value_goes(r, rule, &m->val, keeps);
         if (goes) r->doomed[m - r->ev->data.at] = 1;
     }
@@ -140,13 +152,18 @@ static enum applied prune_apply(void *state, const void *cfg, struct batch *b, c
 {
     (void)run;
     for (uint32_t i = 0; i < in->n; i++) {
-        struct prune_run r = {state, cfg, b, &b->event[in->at[i]], NULL};
+        struct prune_run r = {state, cfg, b, &b->event[in->at[i]], NULL, NULL, NULL};
+        r.left_end = &r.left;
         uint32_t n = r.ev->data.n;
         r.doomed = arena_alloc(&b->arena, (size_t)n + 1, 1);
         memset(r.doomed, 0, (size_t)n + 1);
         names_check(&r);
         values_check(&r, &r.cfg->values_kept, true);
         values_check(&r, &r.cfg->values_dropped, false);
+        for (const struct prune_left *left = r.left; left != NULL; left = left->next) {
+            left->member->val.u.list = left->items;
+            left->member->val.n = left->n;
+        }
         for (uint32_t k = n; k > 0; k--)
             if (r.doomed[k - 1]) map_remove_at(&r.ev->data, k - 1);
         sel_add(hit, in->at[i]);
@@ -180,6 +197,11 @@ static void prune_stop(void *state, const void *config)
 static err compile_rule(struct prune_cfg *cfg, struct compiler *c, struct prune_rules *out,
                         slice key, const struct config_value *pattern)
 {
+    if (!config_is_scalar(pattern)) {
+        diag_error(c->diag, pattern->pos, "one regular expression",
+                   "prune cannot match the values of `%.*s` with this", SLICE_FMT(key));
+        return ERR_CONFIG;
+    }
     struct prune_rule *rule = &out->at[out->n++];
     struct grok_error error = {0};
     rule->index = cfg->rules_n++;

@@ -1,12 +1,13 @@
 /*
  * split.c - one event per item of a list, or per part of a text.
  *
- * The event itself is cancelled, its children follow in its place; items that are empty (text,
- * list, hash) or null make none. Text without the terminator stays as it is. Common options apply
+ * The event itself is cancelled, its children follow in its place; items that are empty text or
+ * null make none. Text without the terminator stays as it is. Common options apply
  * to the children only. A field that is neither list nor text tags the event. A batch that is full
  * takes no more: children that find no place are counted and logged.
  */
 #include "engine/base/log.h"
+#include "engine/base/utf8.h"
 #include "engine/plan/filter_kit.h"
 
 struct split_cfg {
@@ -53,19 +54,16 @@ static void child_add(struct split_run *r, struct value val)
 
 static bool is_empty(const struct value *v)
 {
-    switch (v->type) {
-    case VALUE_NIL: return true;
-    case VALUE_STRING:
-    case VALUE_LIST: return v->n == 0;
-    case VALUE_MAP: return v->u.map->n == 0;
-    default: return false;
-    }
+    return v->type == VALUE_NIL || (v->type == VALUE_STRING && v->n == 0);
 }
 
+/* Children that get an item in its place are copied without the list. */
 static void split_list(struct split_run *r, const struct value *list)
 {
     /* The list may lie in the event's map, which moves when children are added. */
     struct value items = *list;
+    if (r->cfg->target_name.p == NULL)
+        event_remove(r->batch, &r->batch->event[r->parent], &r->cfg->field);
     for (uint32_t i = 0; i < items.n; i++) {
         value_resolve(&items.u.list[i], &r->batch->arena);
         if (!is_empty(&items.u.list[i]))
@@ -82,7 +80,7 @@ static bool is_blank(char c)
 static bool split_words(struct split_run *r, slice text)
 {
     while (text.n > 0 && is_blank(text.p[0])) text = slice_from(text, 1);
-    bool several = text.n == 0;
+    bool several = false;
     while (text.n > 0) {
         uint32_t n = 0;
         while (n < text.n && !is_blank(text.p[n])) n++;
@@ -95,12 +93,27 @@ static bool split_words(struct split_run *r, slice text)
     return several;
 }
 
+/* No terminator at all stands between any two characters, and behind the last one. */
+static void split_characters(struct split_run *r, slice text)
+{
+    while (text.n > 0) {
+        uint32_t n = utf8_valid_at(text, 0);
+        if (n == 0) n = 1;
+        child_add(r, value_string(slice_part(text, 0, n)));
+        text = slice_from(text, n);
+    }
+}
+
 /* False when there is only one part. */
 static bool split_text(struct split_run *r, slice text)
 {
     slice end = r->cfg->terminator;
     if (text.n == 0) return true;
     if (slice_equal(end, SLICE(" "))) return split_words(r, text);
+    if (end.n == 0) {
+        split_characters(r, text);
+        return true;
+    }
     int64_t at = slice_find(text, end);
     if (at < 0) return false;
     while (at >= 0) {
@@ -149,10 +162,6 @@ static void split_stats(const void *state, const void *cfg, struct buf *out)
 static err split_compile(void *config, struct compiler *c)
 {
     struct split_cfg *cfg = config;
-    if (cfg->terminator.n == 0) {
-        compile_error(c, "terminator", NULL, "the terminator is empty");
-        return ERR_CONFIG;
-    }
     if (compile_field_option(c, &cfg->field, "field", cfg->field_name) != ERR_OK ||
         compile_field_option(c, &cfg->target, "target", cfg->target_name) != ERR_OK)
         return ERR_CONFIG;
@@ -166,7 +175,7 @@ static const struct setting split_settings[] = {
      .default_text = "message",
      .doc = "The field with the list or text."},
     {.name = "terminator", SETTING_AT(struct split_cfg, terminator, STRING), .default_text = "\n",
-     .doc = "What stands between the parts of a text."},
+     .doc = "What stands between the parts of a text; if it is empty, characters are the parts."},
     {.name = "target", SETTING_AT(struct split_cfg, target_name, STRING), .flags = SETTING_FIELD,
      .doc = "The field that receives the item; without it, the field itself."},
     {0}};
