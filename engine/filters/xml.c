@@ -172,6 +172,7 @@ static bool queries_run(struct xml_run *r, xmlDoc *doc, bool *matched)
         struct value val = value_list(out.items, out.n);
         if (out.n == 1 && !r->cfg->force_array) val = out.items[0];
         *matched = true;
+        if (val.type == VALUE_STRING && val.n == 0) continue; /* as if nothing was found */
         ok = event_put(r->batch, r->ev, &r->cfg->query[i].target, val) == ERR_OK;
     }
     xmlXPathFreeContext(context);
@@ -308,6 +309,12 @@ static err compile_queries(struct xml_cfg *cfg, struct compiler *c)
     for (uint32_t i = 0; i < cfg->xpath.n; i++) {
         struct xml_query *query = &cfg->query[i];
         slice text = cfg->xpath.at[i].key.text;
+        if (!config_is_scalar(&cfg->xpath.at[i].val)) {
+            compile_error(c, "xpath", "expressions with one field each",
+                          "`xpath` has no field for `%.*s`", SLICE_FMT(text));
+            e = ERR_CONFIG;
+            continue;
+        }
         query->expression = heap_dup(c->heap, text).p;
         if (compile_fieldref(c, &query->target, cfg->xpath.at[i].val.text,
                              settings_pos(c->plugin, "xpath")) != ERR_OK)
@@ -387,6 +394,18 @@ static err compile_options(struct xml_cfg *cfg, struct compiler *c)
     return e;
 }
 
+static err compile_namespaces(const struct xml_cfg *cfg, struct compiler *c)
+{
+    for (uint32_t i = 0; i < cfg->namespaces.n; i++) {
+        if (config_is_scalar(&cfg->namespaces.at[i].val)) continue;
+        compile_error(c, "namespaces", "prefixes with their name spaces",
+                      "`namespaces` has no text for `%.*s`",
+                      SLICE_FMT(cfg->namespaces.at[i].key.text));
+        return ERR_CONFIG;
+    }
+    return ERR_OK;
+}
+
 static err xml_compile(void *config, struct compiler *c)
 {
     struct xml_cfg *cfg = config;
@@ -402,7 +421,7 @@ static err xml_compile(void *config, struct compiler *c)
     err e[] = {compile_field_option(c, &cfg->source, "source", cfg->source_name),
                cfg->store ? compile_field_option(c, &cfg->target, "target", cfg->target_name)
                           : ERR_OK,
-               compile_queries(cfg, c), compile_options(cfg, c)};
+               compile_queries(cfg, c), compile_options(cfg, c), compile_namespaces(cfg, c)};
     for (uint32_t i = 0; i < sizeof(e) / sizeof(e[0]); i++)
         if (e[i] != ERR_OK) return ERR_CONFIG;
     return ERR_OK;

@@ -57,7 +57,7 @@ module Spate
     private
 
     def split(text)
-      return [text.dup] unless text.match?(/[\[\]]/) || text.empty?
+      return [text.dup] unless text.match?(/[\[\]]/)
       inner = text
       inner = inner.gsub(/\[((?:\[[^\[\]]+\])+)\]/, '\1')
       bad(text) unless inner.match?(/\A(?:\[[^\[\]]+\])+\z/)
@@ -187,9 +187,9 @@ module LogStash
     end
 
     def set(text, value)
-      value = Spate::Value.stored(value) unless value.instance_of?(String)
       name = PLAIN[text]
       return set_other(Spate::Ref.of(text), value) if name.nil?
+      value = Spate::Value.stored(value) unless value.instance_of?(String)
       @data[name] = value
       @touched << name
       value
@@ -263,7 +263,6 @@ module LogStash
     end
 
     def timestamp=(value)
-      value = Timestamp.new(value) if value.is_a?(Time)
       unless value.is_a?(Timestamp)
         raise TypeError, "wrong argument type #{value.class} (expected LogStash::Timestamp)"
       end
@@ -505,12 +504,11 @@ module LogStash
     end
 
     def set_other(ref, value)
+      return set_time(ref, value) if ref.root == :time
+      value = Spate::Value.stored(value)
       if ref.data
         refuse_tags(ref, value) if ref.tags?
         ref.rest ? put_below(:data, ref, value) : touch(ref.name, value)
-      elsif ref.root == :time
-        raise "Could not set field '#{ref.name}' on @timestamp" unless ref.name.nil?
-        self.timestamp = value
       elsif ref.name.nil?
         raise TypeError, "wrong argument type #{value.class} (expected Hash)" unless value.is_a?(Hash)
         meta.replace(value)
@@ -520,6 +518,11 @@ module LogStash
         meta[ref.name] = value
       end
       value
+    end
+
+    def set_time(ref, value)
+      raise "Could not set field '#{ref.name}' on @timestamp" unless ref.name.nil?
+      self.timestamp = value
     end
 
     def remove_other(ref)
@@ -604,7 +607,8 @@ module LogStash
         value
       end
 
-      # Sets below `holder`, making hashes where nothing is; nothing changes when it cannot be.
+      # Sets below `holder`, making hashes where nothing is; nothing changes when it cannot be. A
+      # list has no place for a name that is no index: nothing happens, and that is no error.
       def put(holder, ref, value)
         at = holder
         steps = ref.rest
@@ -621,15 +625,17 @@ module LogStash
 
       def fetch(at, step, ref)
         return at[step] if at.is_a?(Hash)
-        index = at.is_a?(Array) ? Spate::Value.index(step) : nil
-        refuse(at, ref) if index.nil?
-        at[index]
+        refuse(at, ref) unless at.is_a?(Array)
+        index = Spate::Value.index(step)
+        index.nil? ? nil : at[index]
       end
 
       def store(at, step, value, ref)
         return at[step] = value if at.is_a?(Hash)
-        index = at.is_a?(Array) ? Spate::Value.index(step) : nil
-        refuse(at, ref) if index.nil? || index < -at.size || index > 65_535
+        refuse(at, ref) unless at.is_a?(Array)
+        index = Spate::Value.index(step)
+        return value if index.nil?
+        refuse(at, ref) if index < -at.size || index > 65_535
         at[index] = value
       end
 
