@@ -32,6 +32,8 @@ static bool inside(const struct range_rule *rule, const struct value *v)
         size = (double)v->u.num;
     else if (v->type == VALUE_FLOAT)
         size = v->u.real;
+    else if (v->type == VALUE_BIGNUM)
+        size = ruby_to_f(value_slice(v));
     else if (v->type == VALUE_STRING)
         size = utf8_length(value_slice(v));
     else
@@ -90,7 +92,7 @@ static err refuse(struct compiler *c, const struct config_value *at, const char 
 static bool bound_of(const struct config_value *v, double *out)
 {
     if (v->type != CONFIG_INT && v->type != CONFIG_FLOAT) return false;
-    *out = v->type == CONFIG_INT ? (double)v->u.num : v->u.real;
+    *out = v->type == CONFIG_INT ? ruby_to_f(v->text) : v->u.real; /* it may be beyond 64 bits */
     return true;
 }
 
@@ -115,6 +117,7 @@ static err compile_action(struct compiler *c, struct range_rule *rule, const str
         part[n] = more ? slice_part(rest, 0, (uint32_t)colon) : rest;
         if (more) rest = slice_from(rest, (uint32_t)colon + 1);
     }
+    while (n > 1 && part[n - 1].n == 0 && rest.n == 0) n--; /* as Ruby's split has it */
     if (slice_equal(part[0], SLICE("drop"))) {
         if (n != 1) return refuse(c, v, "drop action does not accept any parameters");
         rule->action = RANGE_DROP;

@@ -80,7 +80,7 @@ static enum applied tld_apply(void *state, const void *config, struct batch *b,
     for (uint32_t i = 0; i < in->n; i++) {
         struct event *ev = &b->event[in->at[i]];
         struct value *v = event_get(b, ev, &cfg->source);
-        if (v == NULL || !normalize(b, value_to_slice(v, &b->arena, &b->scratch), &name)) continue;
+        if (v == NULL || v->type != VALUE_STRING || !normalize(b, value_slice(v), &name)) continue;
         uint32_t suffix_at = suffix_find(cfg, name);
         if (suffix_at > 1 && put(cfg, b, ev, name, suffix_at)) sel_add(hit, in->at[i]);
     }
