@@ -159,9 +159,13 @@ bool lex_number(struct parser *p, struct config_value *out)
     p->at = at;
     if (is_float) {
         if (slice_ends(span, SLICE("."))) span.n--;
+        char shown[NUMBER_TEXT_MAX];
         if (!number_f64_parse(span, &out->u.real)) out->u.real = 0;
+        /* Where text is asked for, it is the number's: 1.50 is 1.5. */
+        out->text = heap_dup(p->heap, slice_make(shown, number_f64_text(out->u.real, shown)));
         return true;
     }
+    if (slice_equal(span, SLICE("-0"))) out->text = SLICE("0");
     if (whole.n > 1 && whole.p[0] == '0') return octal_value(p, whole, minus, out);
     if (!slice_to_i64(span, &out->u.num)) {
         out->u.num = minus ? INT64_MIN : INT64_MAX;

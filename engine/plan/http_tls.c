@@ -123,6 +123,27 @@ static err compile_authorities(struct http_tls *tls, const struct http_tls_optio
     return ERR_CONFIG;
 }
 
+/* What libcurl will read at the first connection: a mistake in it is one of the configuration. */
+static err check_certificate(const struct http_tls *tls, struct compiler *c)
+{
+    if (tls->cert == NULL) return ERR_OK;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    ASSERT(ctx != NULL);
+    const char *wrong = NULL;
+    if (SSL_CTX_use_certificate_chain_file(ctx, tls->cert) != 1)
+        wrong = "ssl_certificate";
+    else if (SSL_CTX_use_PrivateKey_file(ctx, tls->key, SSL_FILETYPE_PEM) != 1)
+        wrong = "ssl_key";
+    SSL_CTX_free(ctx);
+    if (wrong == NULL) return ERR_OK;
+    char text[256];
+    ERR_error_string_n(ERR_peek_last_error(), text, sizeof(text));
+    ERR_clear_error();
+    compile_error(c, wrong, "a PEM file", "`%s` cannot be used: %s",
+                  strcmp(wrong, "ssl_key") == 0 ? tls->key : tls->cert, text);
+    return ERR_CONFIG;
+}
+
 err http_tls_compile(struct http_tls *tls, const struct http_tls_options *o, struct compiler *c)
 {
     tls->verify = o->verification == 0;
@@ -147,7 +168,10 @@ err http_tls_compile(struct http_tls *tls, const struct http_tls_options *o, str
         refuse_jks(c, "ssl_keystore_type", o->keystore_type, "ssl_keystore_path", o->keystore),
         refuse_jks(c, "ssl_truststore_type", o->truststore_type, "ssl_truststore_path",
                    o->truststore),
-        compile_fingerprint(tls, o, c), compile_ciphers(tls, o, c), compile_authorities(tls, o, c)};
+        compile_fingerprint(tls, o, c),
+        compile_ciphers(tls, o, c),
+        compile_authorities(tls, o, c),
+        check_certificate(tls, c)};
     for (uint32_t i = 0; i < ARRAY_LEN(e); i++)
         if (e[i] != ERR_OK) return ERR_CONFIG;
     return ERR_OK;
