@@ -118,7 +118,7 @@ static enum answer text_answer(slice text)
 
 static bool to_boolean(struct batch *b, struct value *v, struct value *out)
 {
-    slice text = value_to_slice(v, &b->arena, &b->scratch);
+    slice text = ruby_text_slice(v, &b->arena, &b->scratch);
     enum answer found = text_answer(text);
     *out = *v;
     if (found == NEITHER && text.n > 0) return false;

@@ -16,6 +16,7 @@
 #include "engine/base/log.h"
 #include "engine/base/number.h"
 #include "engine/base/utf8.h"
+#include "engine/filters/xml_raw.h"
 #include "engine/filters/xml_simple.h"
 #include "engine/plan/filter_kit.h"
 
@@ -212,30 +213,46 @@ static xmlDoc *parse(struct xml_state *s, slice text, int flags, bool *good)
     return doc;
 }
 
+/* The document to store, in the words of its source where that can be; `doc`, which XPath has
+ * seen, if it is no different. */
+static xmlDoc *parse_stored(struct xml_run *r, slice text, xmlDoc *doc, bool *good, bool *raw)
+{
+    const struct xml_cfg *cfg = r->cfg;
+    slice escaped = text;
+    enum xml_raw kind = xml_raw_escape(text, &r->batch->arena, &escaped);
+    *raw = kind != XML_RAW_DOCTYPE;
+    if (kind == XML_RAW_SAME && doc != NULL && *good && !(cfg->flags & XPATH_ONLY) &&
+        !cfg->remove_namespaces)
+        return doc;
+    *good = false;
+    return kind == XML_RAW_BAD ? NULL : parse(r->state, escaped, 0, good);
+}
+
 static bool xml_text(struct xml_run *r, slice text)
 {
     const struct xml_cfg *cfg = r->cfg;
-    bool good, matched = false, ok = true;
-    int flags = cfg->store && cfg->xpath.n == 0 ? cfg->flags & ~XPATH_ONLY : cfg->flags;
-    if (text.n > INT32_MAX) return failed(r, "too long");
-    xmlDoc *doc = parse(r->state, text, flags, &good), *whole = doc;
-    if (!good && !(cfg->flags & XML_PARSE_RECOVER)) ok = failed(r, "it is not well-formed");
-    if (ok && cfg->store && (flags & XPATH_ONLY)) whole = parse(r->state, text, 0, &good);
-    /* What is stored keeps its name spaces: it is made before they are removed. */
-    bool stores = ok && cfg->store && good;
-    struct xml_simple rules = {cfg->force_array, cfg->force_content, cfg->suppress_empty,
-                               &r->batch->arena};
+    bool good = true, raw = false, matched = false, ok = true;
+    bool recovers = (cfg->flags & XML_PARSE_RECOVER) != 0;
     struct value val = value_nil();
-    if (stores) val = xml_simple_value(&rules, xmlDocGetRootElement(whole));
-    if (ok && doc != NULL && cfg->xpath.n > 0) {
+    xmlDoc *doc = NULL, *stored = NULL;
+    if (text.n > INT32_MAX) return failed(r, "too long");
+    if (cfg->xpath.n > 0 || !recovers) doc = parse(r->state, text, cfg->flags, &good);
+    if (!good && !recovers) ok = failed(r, "it is not well-formed");
+    if (ok && cfg->xpath.n > 0 && doc != NULL) {
         if (cfg->remove_namespaces) namespaces_remove(doc->children);
         ok = queries_run(r, doc, &matched) || failed(r, "an XPath expression cannot be evaluated");
     }
+    if (ok && cfg->store) stored = parse_stored(r, text, doc, &good, &raw);
+    bool stores = ok && cfg->store && good;
     if (ok && cfg->store && !stores) ok = failed(r, "it is not well-formed");
-    if (ok && stores)
+    if (stores) {
+        struct xml_simple rules = {cfg->force_array, cfg->force_content, cfg->suppress_empty, raw,
+                                   &r->batch->arena};
+        val = xml_simple_value(&rules, xmlDocGetRootElement(stored));
         ok = event_put(r->batch, r->ev, &cfg->target, val) == ERR_OK ||
              failed(r, "the target cannot be set");
-    if (whole != doc) xmlFreeDoc(whole);
+    }
+    if (stored != doc) xmlFreeDoc(stored);
     xmlFreeDoc(doc);
     return ok && (matched || stores);
 }

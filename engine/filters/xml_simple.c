@@ -5,10 +5,17 @@
 #include <libxml/xmlmemory.h>
 
 #include "engine/base/buf.h"
+#include "engine/filters/xml_raw.h"
 
 static slice text_kept(const struct xml_simple *x, const xmlChar *text)
 {
     return arena_copy(x->arena, slice_from_cstr(text == NULL ? "" : (const char *)text));
+}
+
+/* Of raw text, or of what libxml2 has decoded. */
+static slice text_decoded(const struct xml_simple *x, slice text)
+{
+    return x->raw ? xml_raw_decode(text, x->arena) : text;
 }
 
 static bool is_text(const xmlNode *node)
@@ -75,7 +82,8 @@ static struct map *attributes(const struct xml_simple *x, xmlNode *element)
         slice name = SLICE("xmlns");
         if (ns->prefix != NULL)
             name = arena_join(x->arena, SLICE("xmlns:"), text_kept(x, ns->prefix));
-        map_put(map, x->arena, key_make(x->arena, name), value_string(text_kept(x, ns->href)));
+        map_put(map, x->arena, key_make(x->arena, name),
+                value_string(text_decoded(x, text_kept(x, ns->href))));
     }
     for (xmlAttr *a = element->properties; a != NULL; a = a->next) {
         slice name = text_kept(x, a->name);
@@ -83,13 +91,14 @@ static struct map *attributes(const struct xml_simple *x, xmlNode *element)
             name = arena_join(x->arena,
                               arena_join(x->arena, text_kept(x, a->ns->prefix), SLICE(":")), name);
         xmlChar *text = xmlNodeListGetString(element->doc, a->children, 1);
-        map_put(map, x->arena, key_make(x->arena, name), value_string(text_kept(x, text)));
+        map_put(map, x->arena, key_make(x->arena, name),
+                value_string(text_decoded(x, text_kept(x, text))));
         xmlFree(text);
     }
     return map;
 }
 
-/* All text right below the element. */
+/* All text right below the element; in a raw document as it is written. */
 static slice text_below(const struct xml_simple *x, const xmlNode *element, bool *any)
 {
     struct buf text = {0};
@@ -104,10 +113,25 @@ static slice text_below(const struct xml_simple *x, const xmlNode *element, bool
     return kept;
 }
 
-/* Text between elements, escaped again as REXML shows it; CDATA as it is. */
+/* The same, each text decoded. */
+static slice text_value(const struct xml_simple *x, const xmlNode *element, slice raw)
+{
+    if (!x->raw || slice_find_byte(raw, '&') < 0) return raw;
+    struct buf text = {0};
+    for (const xmlNode *n = element->children; n != NULL; n = n->next) {
+        if (!is_text(n)) continue;
+        slice part = slice_from_cstr((const char *)n->content);
+        buf_add_slice(&text, n->type == XML_TEXT_NODE ? text_decoded(x, part) : part);
+    }
+    slice kept = arena_copy(x->arena, buf_slice(&text));
+    buf_fini(&text);
+    return kept;
+}
+
+/* Text between elements as REXML shows it: as it is written, else escaped again; CDATA as it is. */
 static slice text_shown(const struct xml_simple *x, const xmlNode *node)
 {
-    if (node->type == XML_CDATA_SECTION_NODE) return text_kept(x, node->content);
+    if (x->raw || node->type == XML_CDATA_SECTION_NODE) return text_kept(x, node->content);
     struct buf text = {0};
     for (const xmlChar *p = node->content; *p != '\0'; p++) {
         switch (*p) {
@@ -165,7 +189,7 @@ struct value xml_simple_value(const struct xml_simple *x, xmlNode *element)
         if (x->suppress_empty && bare && is_empty(&val)) continue;
         merge(x, map, text_kept(x, n->name), val);
     }
-    if (!any_element && any_text) return only_text(x, map, text);
+    if (!any_element && any_text) return only_text(x, map, text_value(x, element, text));
     if (any_element && !is_blank(text))
         map_put(map, x->arena, key_make(x->arena, SLICE("content")), mixed_content(x, element));
     return finished(x, map);

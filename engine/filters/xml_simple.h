@@ -15,6 +15,7 @@ struct xml_simple {
     bool force_array;    /* a single child is a list of one */
     bool force_content;  /* text is always below "content" */
     bool suppress_empty; /* empty elements are left out */
+    bool raw;            /* text and attributes are as in the source (xml_raw.h) */
     struct arena *arena;
 };
 
