@@ -2,8 +2,8 @@
  * harness.h - what the kernel benches have in common: options, rounds, counters, the table.
  *
  * A bench makes its input, describes each measurement as a bench_case and hands it to bench_run,
- * which warms up, repeats the body for a while and prints the median round. Cases with .simd run once
- * for every CPU level of the machine, so that each variant stands beside its scalar twin. One
+ * which warms up, repeats the body for a while and prints the median round. Cases with .simd run
+ * once for every CPU level of the machine, so that each variant stands beside its scalar twin. One
  * thread, the main one; cycles and instructions come from perf_event_open, user mode only, where
  * the machine counts them.
  *
