@@ -31,6 +31,11 @@ static bool number_take(struct cursor *c, uint32_t min, uint32_t max, int64_t *o
     return c->at - from >= min;
 }
 
+static void digits_skip(struct cursor *c)
+{
+    while (c->at < c->text.n && c->text.p[c->at] >= '0' && c->text.p[c->at] <= '9') c->at++;
+}
+
 static bool byte_take(struct cursor *c, char byte)
 {
     if (c->at >= c->text.n || c->text.p[c->at] != byte) return false;
@@ -128,8 +133,7 @@ static bool clock_take(struct cursor *c, uint32_t digits_min, bool seconds_neede
         if (!seconds_needed && byte_take(c, '.')) {
             if (!number_take(c, 1, 9, &fraction, &n)) return false;
             for (; n < 9; n++) fraction *= 10;
-            int64_t rest;
-            number_take(c, 0, UINT32_MAX, &rest, NULL);
+            digits_skip(c); /* finer than nanoseconds */
         }
     } else if (seconds_needed) {
         return false;
