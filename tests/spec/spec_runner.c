@@ -31,10 +31,10 @@
  *
  * In `bytes` and `text` line breaks mean nothing (one that is meant is written \n); \n \r \t \0
  * \xNN and \\ are what they are in C. "--- bytes stream" is a stream instead of messages: it comes
- * whole, then cut in two at every byte, then byte by byte, the same events must come out each time,
- * and it ends behind the last section. With "open" it goes on, so that what waits for more does not
- * come out. "--- idle" between sections lets the time pass that the codec waits for more. The time
- * now is 2024-03-05T06:07:08Z.
+ * whole, then cut in two at every byte, then byte by byte, and it ends behind the last section; the
+ * same events must come out each time, and of a message with the bytes of its only section. With
+ * "open" it goes on, so that what waits for more does not come out. "--- idle" between sections
+ * lets the time pass that the codec waits for more. The time now is 2024-03-05T06:07:08Z.
  */
 #include <dirent.h>
 #include <stdarg.h>
