@@ -27,14 +27,12 @@ void json_codec_stop(struct json_codec_state *s)
 
 static void add_failure(const struct json_codec_cfg *cfg, struct decode *d, slice text)
 {
-    struct batch *b = d->batch;
     struct text_event_cfg plain = cfg->text;
     plain.keep_original = false;
-    struct event *ev = text_event_add(&plain, b, text);
+    struct event *ev = text_event_add(&plain, d->batch, text);
     if (ev == NULL) return;
     decode_failed(d);
-    if (cfg->text.keep_original) text_event_original(&cfg->text, b, ev, text);
-    event_tag(b, ev, SLICE("_jsonparsefailure"), true);
+    event_tag(d->batch, ev, SLICE("_jsonparsefailure"), true);
 }
 
 static void add_object(const struct json_codec_cfg *cfg, struct batch *b, struct value *val,
@@ -52,21 +50,27 @@ static void add_object(const struct json_codec_cfg *cfg, struct batch *b, struct
     if (original.p != NULL) text_event_original(&cfg->text, b, ev, original);
 }
 
+/* Whether [event][original] has a place in the document. */
+static bool original_fits(const struct json_codec_cfg *cfg, const struct value *doc)
+{
+    struct member *m = map_find(doc->u.map, cfg->text.event.name, cfg->text.event.hash);
+    return cfg->has_target || m == NULL || m->val.type == VALUE_MAP || m->val.type == VALUE_NIL;
+}
+
+/* A single document keeps its text, several of one text do not. */
 static void add_value(const struct json_codec_cfg *cfg, struct decode *d, struct value *val,
                       slice text)
 {
-    struct batch *b = d->batch;
-    if (val->type == VALUE_MAP) {
-        add_object(cfg, b, val, cfg->text.keep_original ? text : SLICE_NONE);
-        return;
-    }
-    bool all_maps = val->type == VALUE_LIST;
-    for (uint32_t i = 0; all_maps && i < val->n; i++) all_maps = val->u.list[i].type == VALUE_MAP;
-    if (!all_maps) {
+    bool list = val->type == VALUE_LIST;
+    struct value *doc = list ? val->u.list : val;
+    uint32_t n = list ? val->n : 1;
+    bool keeps = cfg->text.keep_original && n == 1, good = true;
+    for (uint32_t i = 0; i < n && good; i++) good = doc[i].type == VALUE_MAP;
+    if (!good || (keeps && !original_fits(cfg, doc))) {
         add_failure(cfg, d, text);
         return;
     }
-    for (uint32_t i = 0; i < val->n; i++) add_object(cfg, b, &val->u.list[i], SLICE_NONE);
+    for (uint32_t i = 0; i < n; i++) add_object(cfg, d->batch, &doc[i], keeps ? text : SLICE_NONE);
 }
 
 void json_codec_text(struct json_codec_state *s, const struct json_codec_cfg *cfg, slice text,

@@ -2,7 +2,8 @@
  * json_codec.h - JSON text becomes events: what the json and json_lines codecs share.
  *
  * An object is an event, an array one event per element, anything else (and broken text) an
- * event with the text in `message` and the tag _jsonparsefailure. Text behind the first value
+ * event with the text in `message` and the tag _jsonparsefailure; so is an object whose `event` has
+ * no place for [event][original]. Text behind the first value
  * of a line is ignored, as Logstash does. State belongs to one shard.
  */
 #ifndef ENGINE_PLAN_JSON_CODEC_H

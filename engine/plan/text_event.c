@@ -51,14 +51,14 @@ void text_event_original(const struct text_event_cfg *cfg, struct batch *b, stru
 {
     struct member *m = map_find(&ev->data, cfg->event.name, cfg->event.hash);
     struct map *map;
-    if (m != NULL) {
+    if (m != NULL && m->val.type != VALUE_NIL) {
         if (m->val.type != VALUE_MAP) return;
         value_resolve(&m->val, &b->arena);
         map = m->val.u.map;
         if (map_find(map, cfg->original.name, cfg->original.hash) != NULL) return;
     } else {
         map = map_exact(&b->arena, 2);
-        map_append(&ev->data, &b->arena, cfg->event, value_map(map));
+        map_put(&ev->data, &b->arena, cfg->event, value_map(map));
     }
     map_append(map, &b->arena, cfg->original, value_string(text));
 }
