@@ -46,8 +46,8 @@ struct avro_state {
 
 /* ---- decoding ----------------------------------------------------------------- */
 
-static void fail(struct avro_state *s, const struct avro_cfg *cfg, struct decode *d, slice data,
-                 const char *why)
+static void fail(struct avro_state *s, const struct avro_cfg *cfg, struct decode *d,
+                 struct event *ev, slice data, const char *why)
 {
     uint64_t held;
     if (log_gate_open(&s->read_gate, &held))
@@ -55,8 +55,8 @@ static void fail(struct avro_state *s, const struct avro_cfg *cfg, struct decode
                  "a message is no datum of the schema%s: %s (%llu more since the "
                  "last report)",
                  cfg->tag_on_failure ? "" : " and is dropped", why, (unsigned long long)held);
-    if (cfg->tag_on_failure)
-        codec_failure(d, data, SLICE("_avroparsefailure"));
+    if (cfg->tag_on_failure || ev != NULL)
+        codec_refuse(d, ev, data, SLICE("_avroparsefailure"));
     else
         decode_dropped(d);
 }
@@ -71,11 +71,12 @@ static uint32_t decode(void *state, const void *cfg_, slice in, struct decode *d
     if (cfg->encoding == ENCODING_BASE64 && !base64_bytes(data, &b->arena, &datum)) datum = data;
     struct value val;
     int64_t status = avro_read(&cfg->schema, datum, &b->arena, &val);
-    if (status < 0 || val.type != VALUE_MAP) {
-        fail(state, cfg, d, data, status < 0 ? avro_status_text(status) : "it is no record");
+    const struct fieldref *target = cfg->target_name.p == NULL ? NULL : &cfg->target;
+    struct event *ev = NULL;
+    if (status < 0 || !codec_value_event(b, target, &val, &ev)) {
+        fail(state, cfg, d, ev, data, status < 0 ? avro_status_text(status) : "it is no record");
         return in.n;
     }
-    struct event *ev = codec_event(b, cfg->target_name.p == NULL ? NULL : &cfg->target, *val.u.map);
     if (ev != NULL && cfg->ecs) {
         err e = event_put(b, ev, &cfg->original, value_string(utf8_scrub(data, &b->arena)));
         (void)e; /* A datum's own `event` that is no map stays. */

@@ -5,7 +5,7 @@
  * options behind; the tag becomes a tag of the event. Times are seconds, or with
  * nanosecond_precision also EventTime. What cannot be read is an event with the tag
  * _fluentparsefailure and the message, as far as it can be shown, in `message`. A record that is
- * nil, or missing at the end, is one without fields.
+ * nil, or missing at the end, is one without fields; a target takes any value.
  * Facts: Fluentd's Forward Protocol Specification v1; logstash-codec-fluent. Compressed entries are
  * refused, as they are there.
  */
@@ -34,6 +34,7 @@ struct fluent_run {
     const struct fluent_cfg *cfg;
     struct batch *batch;
     slice rest, tag;
+    struct event *begun; /* of a record that was refused; NULL: none */
 };
 
 /* ---- decoding ----------------------------------------------------------------- */
@@ -58,17 +59,6 @@ static bool time_of(const struct fluent_run *r, const struct msgpack_item *item,
     return true;
 }
 
-static struct event *record_add(const struct fluent_run *r, const struct value *record)
-{
-    const struct fieldref *target = r->cfg->target_name.p == NULL ? NULL : &r->cfg->target;
-    bool nil = record->type == VALUE_NIL;
-    struct event *ev = codec_event(r->batch, target, nil ? (struct map){0} : *record->u.map);
-    if (ev == NULL || !nil || target == NULL) return ev;
-    err e = event_put(r->batch, ev, target, *record);
-    (void)e; /* A fresh event has nothing in the way; tags take no nil and stay away. */
-    return ev;
-}
-
 /* The record at the front of `rest`; `given`: there is one. */
 static bool record_event(struct fluent_run *r, slice *rest, const struct msgpack_item *time,
                          bool given)
@@ -77,9 +67,14 @@ static bool record_event(struct fluent_run *r, slice *rest, const struct msgpack
     int64_t ns, used = 0;
     if (!time_of(r, time, &ns)) return false;
     if (given) used = msgpack_decode(*rest, &r->batch->arena, &record);
-    if (used < 0 || (record.type != VALUE_MAP && record.type != VALUE_NIL)) return false;
+    if (used < 0) return false;
     *rest = slice_from(*rest, (uint32_t)used);
-    struct event *ev = record_add(r, &record);
+    const struct fieldref *target = r->cfg->target_name.p == NULL ? NULL : &r->cfg->target;
+    struct event *ev;
+    if (!codec_value_event(r->batch, target, &record, &ev)) {
+        r->begun = ev;
+        return false;
+    }
     if (ev == NULL) return true;
     ev->time = value_time(ns);
     event_tag(r->batch, ev, r->tag, true);
@@ -130,7 +125,7 @@ static bool message_events(struct fluent_run *r)
     return true;
 }
 
-static void fail(struct fluent_state *s, struct decode *d, slice message)
+static void fail(struct fluent_state *s, struct decode *d, struct event *begun, slice message)
 {
     struct batch *b = d->batch;
     uint64_t held;
@@ -139,7 +134,7 @@ static void fail(struct fluent_state *s, struct decode *d, slice message)
                   "Fluent parse error: the message is in the message field of its event "
                   "(%llu more since the last report)",
                   (unsigned long long)held);
-    struct event *ev = codec_failure(d, message, SLICE("_fluentparsefailure"));
+    struct event *ev = codec_refuse(d, begun, message, SLICE("_fluentparsefailure"));
     struct value val;
     if (ev == NULL || msgpack_decode(message, &b->arena, &val) < 0) return;
     map_put(&ev->data, &b->arena, key_borrow(SLICE("message")), val);
@@ -154,7 +149,7 @@ static uint32_t decode(void *state, const void *cfg, slice in, struct decode *d)
         if (used == MSGPACK_CUT) return d->end ? in.n : at;
         slice message = decode_keep(d, used < 0 ? rest : slice_part(rest, 0, (uint32_t)used));
         struct fluent_run r = {.cfg = cfg, .batch = d->batch, .rest = message};
-        if (used < 0 || !message_events(&r)) fail(state, d, message);
+        if (used < 0 || !message_events(&r)) fail(state, d, r.begun, message);
         at += message.n;
     }
     return at;

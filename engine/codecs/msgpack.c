@@ -2,7 +2,8 @@
  * msgpack.c - MessagePack maps as events.
  *
  * A message is one map; maps of a stream follow each other. A message that is not made of whole
- * maps becomes an event with its bytes as text in `message` and the tag _msgpackparsefailure.
+ * maps becomes an event with its bytes as text in `message` and the tag _msgpackparsefailure. One
+ * that is a single nil is an event without fields, and a target takes any single value.
  */
 #include "parsers/wire/msgpack.h"
 
@@ -21,14 +22,15 @@ struct msgpack_state {
     struct log_gate gate;
 };
 
-static void fail(struct msgpack_state *s, struct decode *d, slice text, int64_t status)
+static void fail(struct msgpack_state *s, struct decode *d, struct event *ev, slice text,
+                 int64_t status)
 {
     uint64_t held;
     if (log_gate_open(&s->gate, &held))
         log_warn("codecs.msgpack",
                  "a message is no map of MessagePack: %s (%llu more since the last report)",
                  msgpack_status_text(status), (unsigned long long)held);
-    codec_failure(d, text, SLICE("_msgpackparsefailure"));
+    codec_refuse(d, ev, text, SLICE("_msgpackparsefailure"));
 }
 
 /* The format is the message of events without one. */
@@ -51,6 +53,7 @@ static int64_t frame_bytes(slice in, bool end)
 static uint32_t decode(void *state, const void *cfg_, slice in, struct decode *d)
 {
     const struct msgpack_cfg *cfg = cfg_;
+    const struct fieldref *target = cfg->target_name.p == NULL ? NULL : &cfg->target;
     struct batch *b = d->batch;
     uint32_t at = 0;
     while (at < in.n && b->n < d->events_max) {
@@ -60,14 +63,14 @@ static uint32_t decode(void *state, const void *cfg_, slice in, struct decode *d
         slice frame = decode_keep(d, used < 0 ? rest : slice_part(rest, 0, (uint32_t)used));
         struct value val = value_nil();
         int64_t status = msgpack_decode(frame, &b->arena, &val);
+        bool whole = d->end && frame.n == in.n;
+        struct event *ev = NULL;
         at += frame.n;
-        if (status < 0 || val.type != VALUE_MAP) {
-            fail(state, d, frame, status);
-            continue;
-        }
-        struct event *ev =
-            codec_event(b, cfg->target_name.p == NULL ? NULL : &cfg->target, *val.u.map);
-        if (ev != NULL) message_set(cfg, b, ev);
+        if (status < 0 || (val.type != VALUE_MAP && !whole) ||
+            !codec_value_event(b, target, &val, &ev))
+            fail(state, d, ev, frame, status);
+        else if (ev != NULL)
+            message_set(cfg, b, ev);
     }
     return at;
 }

@@ -40,6 +40,29 @@ struct event *codec_failure(struct decode *d, slice text, slice tag)
     return ev;
 }
 
+struct event *codec_refuse(struct decode *d, struct event *ev, slice text, slice tag)
+{
+    if (ev == NULL) return codec_failure(d, text, tag);
+    codec_fail(d, ev, text, tag);
+    return ev;
+}
+
+bool codec_value_event(struct batch *b, const struct fieldref *target, const struct value *val,
+                       struct event **ev)
+{
+    bool nil = val->type == VALUE_NIL;
+    *ev = NULL;
+    if (target == NULL && !nil && val->type != VALUE_MAP) return false;
+    *ev = batch_add(b);
+    if (*ev == NULL) return true;
+    if (target == NULL) {
+        event_adopt(b, *ev, nil ? (struct map){0} : *val->u.map);
+        return true;
+    }
+    event_add_version(b, *ev);
+    return event_put(b, *ev, target, *val) == ERR_OK;
+}
+
 struct event *codec_event(struct batch *b, const struct fieldref *target, struct map data)
 {
     struct event *ev = batch_add(b);

@@ -20,7 +20,14 @@ uint32_t codec_frames(slice in, slice delimiter, struct decode *d,
 struct event *codec_failure(struct decode *d, slice text, slice tag);
 /* The same in an event that was begun already: it loses all that it has. */
 void codec_fail(struct decode *d, struct event *ev, slice text, slice tag);
+/* codec_fail with the event that was begun, or codec_failure without one (NULL). */
+struct event *codec_refuse(struct decode *d, struct event *ev, slice text, slice tag);
 
+/* A new event of a decoded value: any of them for a target, else a map, or nil for no fields. False
+ * when it is another, or the target does not take it; *ev is then an event that was begun, or NULL.
+ * With a full batch true and NULL. */
+bool codec_value_event(struct batch *b, const struct fieldref *target, const struct value *val,
+                       struct event **ev) MUST_USE;
 /* A new event of decoded data: the data is the event, or with a target (NULL: none) is put there.
  * NULL when the batch is full. */
 struct event *codec_event(struct batch *b, const struct fieldref *target, struct map data);

@@ -23,18 +23,19 @@ void edn_codec_text(void *state, const void *cfg_, slice text, struct decode *d)
 {
     struct edn_codec_state *s = state;
     const struct edn_codec_cfg *cfg = cfg_;
+    const struct fieldref *target = cfg->target_name.p == NULL ? NULL : &cfg->target;
+    struct event *ev = NULL;
     struct value val;
-    if (utf8_scan_valid(text) && edn_read(text, &d->batch->arena, &val) && val.type == VALUE_MAP) {
-        codec_event(d->batch, cfg->target_name.p == NULL ? NULL : &cfg->target, *val.u.map);
+    if (utf8_scan_valid(text) && edn_read(text, &d->batch->arena, &val) &&
+        codec_value_event(d->batch, target, &val, &ev))
         return;
-    }
     uint64_t held;
     if (log_gate_open(&s->gate, &held))
         log_warn("codecs.edn",
                  "EDN parse failure: the text is in the message field of its event "
                  "(%llu more since the last report)",
                  (unsigned long long)held);
-    codec_failure(d, text, SLICE_NONE);
+    codec_refuse(d, ev, text, SLICE_NONE);
 }
 
 void edn_codec_encode(struct batch *b, struct event *ev, struct buf *out)

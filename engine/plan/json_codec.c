@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "engine/plan/codec_kit.h"
+
 err json_codec_compile(struct json_codec_cfg *cfg, slice charset, slice target, bool keep_original,
                        struct compiler *c)
 {
@@ -35,19 +37,20 @@ static void add_failure(const struct json_codec_cfg *cfg, struct decode *d, slic
     event_tag(d->batch, ev, SLICE("_jsonparsefailure"), true);
 }
 
-static void add_object(const struct json_codec_cfg *cfg, struct batch *b, struct value *val,
-                       slice original)
+/* False when the target takes no document. */
+static bool add_object(const struct json_codec_cfg *cfg, struct decode *d, struct value *val,
+                       slice original, slice text)
 {
-    struct event *ev = batch_add(b);
-    if (ev == NULL) return;
-    if (cfg->has_target) {
-        event_add_version(b, ev);
-        err e = event_put(b, ev, &cfg->target, *val);
-        (void)e; /* A fresh event has nothing in the way. */
-    } else {
-        event_adopt(b, ev, *val->u.map);
+    struct event *ev;
+    if (!cfg->has_target) {
+        ev = batch_add(d->batch);
+        if (ev != NULL) event_adopt(d->batch, ev, *val->u.map);
+    } else if (!codec_value_event(d->batch, &cfg->target, val, &ev)) {
+        codec_refuse(d, ev, text, SLICE("_jsonparsefailure"));
+        return false;
     }
-    if (original.p != NULL) text_event_original(&cfg->text, b, ev, original);
+    if (ev != NULL && original.p != NULL) text_event_original(&cfg->text, d->batch, ev, original);
+    return true;
 }
 
 /* Whether [event][original] has a place in the document. */
@@ -70,7 +73,8 @@ static void add_value(const struct json_codec_cfg *cfg, struct decode *d, struct
         add_failure(cfg, d, text);
         return;
     }
-    for (uint32_t i = 0; i < n; i++) add_object(cfg, d->batch, &doc[i], keeps ? text : SLICE_NONE);
+    for (uint32_t i = 0; i < n && good; i++)
+        good = add_object(cfg, d, &doc[i], keeps ? text : SLICE_NONE, text);
 }
 
 void json_codec_text(struct json_codec_state *s, const struct json_codec_cfg *cfg, slice text,
