@@ -198,6 +198,11 @@ static void message_decode(void *state_, const void *cfg_, slice message, struct
     codec_fail(d, r.ev, text, SLICE("_cefparsefailure"));
 }
 
+static bool cef_ends_at_newline(const void *cfg)
+{
+    return slice_ends(((const struct cef_cfg *)cfg)->delimiter, SLICE("\n"));
+}
+
 static uint32_t cef_decode(void *state, const void *cfg_, slice in, struct decode *d)
 {
     const struct cef_cfg *cfg = cfg_;
@@ -480,6 +485,7 @@ const struct codec_ops codec_cef = {
     .state_size = sizeof(struct cef_state),
     .compile = cef_compile,
     .release = cef_release,
+    .ends_at_newline = cef_ends_at_newline,
     .decode = cef_decode,
     .encode = cef_encode,
     .stop = cef_stop,

@@ -319,6 +319,7 @@ const struct codec_ops codec_csv = {
     .state_size = sizeof(struct csv_codec_state),
     .compile = csv_compile,
     .start = csv_start,
+    .ends_at_newline = codec_ends_at_newline,
     .decode = csv_decode,
     .encode = csv_encode,
     .stop = csv_stop,

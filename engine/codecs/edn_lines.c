@@ -21,6 +21,7 @@ const struct codec_ops codec_edn_lines = {
     .cfg_size = sizeof(struct edn_codec_cfg),
     .state_size = sizeof(struct edn_codec_state),
     .compile = edn_codec_compile,
+    .ends_at_newline = codec_ends_at_newline,
     .decode = decode,
     .encode = encode,
 };

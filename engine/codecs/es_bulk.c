@@ -145,6 +145,7 @@ const struct codec_ops codec_es_bulk = {
     .state_size = sizeof(struct es_bulk_state),
     .compile = compile,
     .start = start,
+    .ends_at_newline = codec_ends_at_newline,
     .decode = decode,
     .stop = stop,
 };

@@ -262,6 +262,7 @@ const struct codec_ops codec_graphite = {
     .compile = compile,
     .release = release,
     .start = start,
+    .ends_at_newline = codec_ends_at_newline,
     .decode = decode,
     .encode = encode,
     .stop = stop,

@@ -1,6 +1,7 @@
 /* json_lines.c - one JSON document per line, in and out. */
 #include <stdlib.h>
 
+#include "engine/plan/codec_kit.h"
 #include "engine/plan/json_codec.h"
 #include "parsers/json/json_layout.h"
 #include "parsers/json/json_write.h"
@@ -15,6 +16,7 @@ struct json_lines_state {
     struct json_codec_state json;
     struct time_iso_cache cache;
     struct json_layouts *layouts; /* NULL until something is encoded */
+    uint32_t looked; /* so many bytes of the cut line that comes next have no delimiter */
 };
 
 static const struct setting json_lines_settings[] = {
@@ -56,7 +58,7 @@ static uint32_t frame_bytes_max(const void *cfg)
 
 static bool ends_at_newline(const void *cfg)
 {
-    return slice_equal(((const struct json_lines_cfg *)cfg)->delimiter, SLICE("\n"));
+    return slice_ends(((const struct json_lines_cfg *)cfg)->delimiter, SLICE("\n"));
 }
 
 static err start(void *state, const void *cfg)
@@ -81,8 +83,9 @@ static uint32_t decode(void *state_, const void *cfg_, slice in, struct decode *
     uint32_t at = 0;
     while (at < in.n && d->batch->n < d->events_max) {
         slice rest = slice_from(in, at);
-        int64_t end = slice_find(rest, cfg->delimiter);
+        int64_t end = codec_frame_end(rest, cfg->delimiter, &state->looked);
         if (end < 0 && !d->end) break;
+        state->looked = 0;
         slice text = slice_part(rest, 0, end < 0 ? rest.n : (uint32_t)end);
         json_codec_text(&state->json, &cfg->json, arena_copy(&d->batch->arena, text), d);
         at += text.n + (end < 0 ? 0 : cfg->delimiter.n);

@@ -1,4 +1,5 @@
 /* line.c - one event per line of text; one line per event. */
+#include "engine/plan/codec_kit.h"
 #include "engine/plan/java_text.h"
 #include "engine/plan/text_event.h"
 #include "parsers/scan/newline.h"
@@ -13,6 +14,7 @@ struct line_cfg {
 
 struct line_state {
     struct text_event_state text;
+    uint32_t looked; /* so many bytes of the cut line that comes next have no delimiter */
 };
 
 static const struct setting line_settings[] = {
@@ -51,7 +53,7 @@ static void release(void *cfg)
 
 static bool ends_at_newline(const void *cfg)
 {
-    return slice_equal(((const struct line_cfg *)cfg)->delimiter, SLICE("\n"));
+    return slice_ends(((const struct line_cfg *)cfg)->delimiter, SLICE("\n"));
 }
 
 static err start(void *state, const void *cfg)
@@ -66,15 +68,16 @@ static void stop(void *state, const void *cfg)
     text_event_stop(&((struct line_state *)state)->text);
 }
 
-/* Any delimiter, one search per line. */
+/* Any delimiter, one search per line, however it is cut. */
 static uint32_t decode_delimited(struct line_state *s, const struct line_cfg *cfg, slice in,
                                  struct decode *d)
 {
     uint32_t at = 0;
     while (at < in.n && d->batch->n < d->events_max) {
         slice rest = slice_from(in, at);
-        int64_t end = slice_find(rest, cfg->delimiter);
+        int64_t end = codec_frame_end(rest, cfg->delimiter, &s->looked);
         if (end < 0 && !d->end) break;
+        s->looked = 0;
         slice line = slice_part(rest, 0, end < 0 ? rest.n : (uint32_t)end);
         slice text =
             text_event_decode(&s->text, &cfg->text, decode_keep(d, line), false, &d->batch->arena);

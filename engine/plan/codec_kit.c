@@ -21,6 +21,21 @@ uint32_t codec_frames(slice in, slice delimiter, struct decode *d,
     return at;
 }
 
+int64_t codec_frame_end(slice rest, slice delimiter, uint32_t *looked)
+{
+    uint32_t from = *looked < rest.n ? *looked : 0;
+    int64_t end = slice_find(slice_from(rest, from), delimiter);
+    if (end >= 0) return end + from;
+    *looked = rest.n < delimiter.n ? 0 : rest.n - (delimiter.n - 1);
+    return -1;
+}
+
+bool codec_ends_at_newline(const void *cfg)
+{
+    (void)cfg;
+    return true;
+}
+
 void codec_fail(struct decode *d, struct event *ev, slice text, slice tag)
 {
     struct batch *b = d->batch;

@@ -14,6 +14,13 @@
 uint32_t codec_frames(slice in, slice delimiter, struct decode *d,
                       void (*take)(void *state, const void *cfg, slice frame, struct decode *d),
                       void *state, const void *cfg);
+/* Where the delimiter of the frame at the front of `rest` stands, or -1. *looked, in the codec's
+ * state, is how much of that frame was looked at in vain when it came before, shorter; it is set
+ * for the next time when there is none, and else the caller's to set back. */
+int64_t codec_frame_end(slice rest, slice delimiter, uint32_t *looked);
+
+/* For codecs whose frames are lines: codec_ops.ends_at_newline. */
+bool codec_ends_at_newline(const void *cfg);
 
 /* A new event with the text in `message`, where bytes that are no UTF-8 become U+FFFD, and the tag
  * unless it is empty; NULL when the batch is full. Counted as a failure. */

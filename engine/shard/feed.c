@@ -207,12 +207,13 @@ static void carry_cut(struct feed *feed)
 }
 
 /* Moves bytes of `in` to the carry up to and including the next newline, or as many as fit, and
- * decodes the carry. A codec that gathers lines gets all, as its carry is seldom empty. Codecs
- * whose frames end otherwise simply come here more often. */
+ * decodes the carry. A codec that gathers lines gets all, as its carry is seldom empty, and so does
+ * one whose frames end otherwise: else they would be looked at again with each newline in them. */
 static uint32_t carry_complete(struct feed *feed, slice in)
 {
     int64_t end = slice_find_byte(in, '\n');
-    bool all = end < 0 || (feed->codec->ops->flags & CODEC_GATHERS_LINES);
+    bool all =
+        end < 0 || !feed->codec->ends_at_newline || (feed->codec->ops->flags & CODEC_GATHERS_LINES);
     uint32_t take = all ? in.n : (uint32_t)end + 1;
     uint32_t room = carry_room(feed);
     if (take > room) take = room;

@@ -79,6 +79,8 @@ static void resume(struct intake *intake)
     feed_resume(&owner->feed);
 }
 
+static const char *line = "line"; /* the codec, with its options */
+
 static const struct registry registry = {inputs, NULL, NULL, outputs, none};
 
 static void stream_init(const char *batch_size, uint32_t slots, uint32_t frame_bytes_max)
@@ -90,7 +92,10 @@ static void stream_init(const char *batch_size, uint32_t slots, uint32_t frame_b
     got.n = kept_n = 0;
     full = keep = false;
     s.resumed = 0;
-    rig_init(&s.r, &all, "input { probe { codec => line } } output { collect { } }", batch_size);
+    char config[128];
+    snprintf(config, sizeof(config), "input { probe { codec => %s } } output { collect { } }",
+             line);
+    rig_init(&s.r, &all, config, batch_size);
     struct codec *codec = &((struct probe_cfg *)s.r.plan->input[0].cfg)->codec;
     codec->frame_bytes_max = frame_bytes_max;
     intake_init(&s.intake, 1 << 20, resume);
@@ -335,6 +340,29 @@ static void test_long_line_is_looked_at_once(void **state)
     stream_fini();
 }
 
+/* Neither does a frame that ends otherwise, whatever newlines are in it. */
+static void test_newlines_in_frames(void **state)
+{
+    (void)state;
+    line = "line { delimiter => \"<>\" }";
+    stream_init(NULL, 64, 0);
+    line = "line";
+    struct codec *codec = &((struct probe_cfg *)s.r.plan->input[0].cfg)->codec;
+    real = codec->ops;
+    struct codec_ops counted = *real;
+    counted.decode = decode_counted;
+    codec->ops = &counted;
+    decode_n = 0;
+    for (int i = 0; i < 1000; i++) assert_true(arrive(SLICE("<\n\n\n\n\n\n\n\n>")));
+    assert_int_equal(decode_n, 1000);
+    assert_true(arrive(SLICE("<>\n<")));
+    assert_true(arrive(SLICE(">")));
+    finish();
+    assert_int_equal(got.n, 10001 + 2);
+    codec->ops = real;
+    stream_fini();
+}
+
 /* Many long lines at a time are cut when they hold more than all may; one alone is not. */
 static void test_long_frames_share_memory(void **state)
 {
@@ -429,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_full_window),
         cmocka_unit_test(test_long_frames),
         cmocka_unit_test(test_long_line_is_looked_at_once),
+        cmocka_unit_test(test_newlines_in_frames),
         cmocka_unit_test(test_long_frames_share_memory),
         cmocka_unit_test(test_long_frames_and_full_window),
         cmocka_unit_test(test_fini_while_waiting),
