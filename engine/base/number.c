@@ -36,7 +36,12 @@ uint32_t number_i64_text(int64_t num, char *out)
     return n + (uint32_t)sizeof(text) - at;
 }
 
-/* Ruby switches to the exponent form below 1e-4 and from 1e16 on. */
+static uint32_t not_finite(double real, char *out)
+{
+    if (isnan(real)) return (uint32_t)sprintf(out, "NaN");
+    return (uint32_t)sprintf(out, real < 0 ? "-Infinity" : "Infinity");
+}
+
 static uint32_t exponent_form(const char *digits, uint32_t digit_n, int exponent, char *out)
 {
     uint32_t n = 0, size = (uint32_t)abs(exponent);
@@ -52,10 +57,29 @@ static uint32_t exponent_form(const char *digits, uint32_t digit_n, int exponent
     return n + 2;
 }
 
-uint32_t number_f64_text(double real, char *out)
+static uint32_t plain_form(const char *digits, uint32_t digit_n, int exponent, char *out)
 {
-    if (isnan(real)) return (uint32_t)sprintf(out, "NaN");
-    if (isinf(real)) return (uint32_t)sprintf(out, real < 0 ? "-Infinity" : "Infinity");
+    if (exponent < 0) {
+        memcpy(out, "0.000", 5);
+        memcpy(out + 1 - exponent, digits, digit_n);
+        return 1 + (uint32_t)-exponent + digit_n;
+    }
+    uint32_t whole = (uint32_t)exponent + 1;
+    if (digit_n <= whole) {
+        memcpy(out, digits, digit_n);
+        memset(out + digit_n, '0', whole - digit_n);
+        memcpy(out + whole, ".0", 2);
+        return whole + 2;
+    }
+    memcpy(out, digits, whole);
+    out[whole] = '.';
+    memcpy(out + whole + 1, digits + whole, digit_n - whole);
+    return digit_n + 1;
+}
+
+/* Plain from 10^low to below 10^high. */
+static uint32_t shortest_text(double real, int low, int high, char *out)
+{
     char digits[24];
     struct decimal_float d = number_shortest(real);
     uint32_t digit_n = number_i64_text((int64_t)d.digits, digits), n = 0;
@@ -66,23 +90,41 @@ uint32_t number_f64_text(double real, char *out)
         memcpy(out, "0.0", 3);
         return n + 3;
     }
-    if (exponent < -4 || exponent >= 16) return n + exponent_form(digits, digit_n, exponent, out);
-    if (exponent < 0) {
-        memcpy(out, "0.000", 5);
-        memcpy(out + 1 - exponent, digits, digit_n);
-        return n + 1 + (uint32_t)-exponent + digit_n;
-    }
-    uint32_t whole = (uint32_t)exponent + 1;
-    if (digit_n <= whole) {
-        memcpy(out, digits, digit_n);
-        memset(out + digit_n, '0', whole - digit_n);
-        memcpy(out + whole, ".0", 2);
-        return n + whole + 2;
-    }
-    memcpy(out, digits, whole);
-    out[whole] = '.';
-    memcpy(out + whole + 1, digits + whole, digit_n - whole);
-    return n + digit_n + 1;
+    bool plain = exponent >= low && exponent < high;
+    return n + (plain ? plain_form : exponent_form)(digits, digit_n, exponent, out);
+}
+
+uint32_t number_f64_text(double real, char *out)
+{
+    return isfinite(real) ? shortest_text(real, -4, 16, out) : not_finite(real, out);
+}
+
+uint32_t number_f64_java(double real, char *out)
+{
+    if (!isfinite(real)) return not_finite(real, out);
+    uint32_t n = shortest_text(real, -3, 7, out), at = 0, to;
+    while (at < n && out[at] != 'e') at++;
+    if (at == n) return n;
+    out[at++] = 'E';
+    to = at;
+    if (out[at] == '-') to++;
+    at++;
+    while (out[at] == '0') at++; /* the exponent is not 0 */
+    while (at < n) out[to++] = out[at++];
+    return to;
+}
+
+uint32_t number_f64_ruby(double real, char *out)
+{
+    double size = fabs(real);
+    if (!isfinite(real)) return not_finite(real, out);
+    if (size < 1e19 || size >= 1e20) return shortest_text(real, -4, 20, out);
+    char text[32];
+    uint32_t n = (uint32_t)sprintf(text, "%.14e", real), end = n - 4;
+    while (text[end - 1] == '0' && text[end - 2] != '.') end--;
+    memcpy(out, text, end);
+    memcpy(out + end, text + n - 4, 4);
+    return end + 4;
 }
 
 uint32_t number_f64_json(double real, char *out)

@@ -15,8 +15,13 @@
 
 /* Decimal text of num, returns bytes written (at most 20); no NUL. */
 uint32_t number_i64_text(int64_t num, char *out);
-/* Ruby's Float#to_s; at most NUMBER_TEXT_MAX bytes; NaN, Infinity, -Infinity by name. */
+/* A float with the fewest digits that read as it, the exponent form from 1e16 on; at most
+ * NUMBER_TEXT_MAX bytes; NaN, Infinity, -Infinity by name. */
 uint32_t number_f64_text(double real, char *out);
+/* Java's Double.toString: 1.0E7 from there on, and below 1e-3. */
+uint32_t number_f64_java(double real, char *out);
+/* JRuby's Float#to_s: 20 places before the point at most, 15 digits where it needs all of them. */
+uint32_t number_f64_ruby(double real, char *out);
 /* A JSON number for a finite float; the others are named in quotes, as Jackson does it. */
 uint32_t number_f64_json(double real, char *out);
 /* The whole slice as a decimal float (strtod grammar without hex, inf, nan). */

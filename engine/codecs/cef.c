@@ -227,7 +227,7 @@ static void severity_add(const struct cef_cfg *cfg, struct cef_state *s, struct 
         return;
     }
     struct value whole = ruby_to_i(text, &b->arena);
-    value_text(&whole, &b->arena, out);
+    value_text_ruby(&whole, &b->arena, out);
 }
 
 static void field_add(const struct cef_out *field, struct cef_state *s, struct batch *b,
@@ -243,7 +243,7 @@ static void field_add(const struct cef_out *field, struct cef_state *s, struct b
     if (val->type == VALUE_LIST || val->type == VALUE_MAP)
         value_json(val, &s->text);
     else
-        value_text(val, &b->arena, &s->text);
+        value_text_ruby(val, &b->arena, &s->text);
     cef_value_add(out, buf_slice(&s->text));
 }
 

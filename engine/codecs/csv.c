@@ -162,7 +162,7 @@ static void inspect_add(struct value *v, struct arena *arena, struct buf *out)
         }
         buf_add_cstr(out, map->n == 0 ? "{}" : "}");
     } else
-        value_text(v, arena, out);
+        value_text_ruby(v, arena, out);
 }
 
 /* Quoted when it is empty or holds what separates. */
@@ -198,7 +198,7 @@ static void column_add(struct csv_codec_state *s, const struct csv_codec_cfg *cf
     if (val->type == VALUE_LIST || val->type == VALUE_MAP)
         inspect_add(val, &b->arena, &s->scratch);
     else
-        value_text(val, &b->arena, &s->scratch);
+        value_text_ruby(val, &b->arena, &s->scratch);
     text_add(cfg, buf_slice(&s->scratch), out);
 }
 

@@ -170,9 +170,9 @@ static void tag_write(struct batch *b, struct event *ev, struct buf *out)
     for (uint32_t i = 0; m->val.type == VALUE_LIST && i < m->val.n; i++) {
         if (i > 0) buf_add_byte(&b->scratch, '.');
         value_resolve(&m->val.u.list[i], &b->arena);
-        value_text(&m->val.u.list[i], &b->arena, &b->scratch);
+        value_text_ruby(&m->val.u.list[i], &b->arena, &b->scratch);
     }
-    if (m->val.type != VALUE_LIST) value_text(&m->val, &b->arena, &b->scratch);
+    if (m->val.type != VALUE_LIST) value_text_ruby(&m->val, &b->arena, &b->scratch);
     msgpack_write_string(out, buf_slice(&b->scratch));
 }
 

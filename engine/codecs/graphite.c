@@ -143,7 +143,7 @@ static void fields_add(const struct graphite_cfg *cfg, struct graphite_state *s,
         s->value.n = 0;
         /* A list is "[..." to Ruby and a map "{...", which are no numbers. */
         if (m->val.type != VALUE_LIST && m->val.type != VALUE_MAP)
-            value_text(&m->val, &b->arena, &s->value);
+            value_text_ruby(&m->val, &b->arena, &s->value);
         line_add(cfg, b, ev, name, text_render(b, ev, buf_slice(&s->value)), out);
     }
 }

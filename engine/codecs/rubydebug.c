@@ -115,7 +115,7 @@ static void add_value(struct buf *out, struct value *v, struct arena *arena, uin
     case VALUE_STRING: ruby_inspect_add(out, value_slice(v)); break;
     case VALUE_LIST: add_list(out, v, arena, indent); break;
     case VALUE_MAP: add_map(out, v->u.map, arena, indent); break;
-    default: value_text(v, arena, out);
+    default: value_text_ruby(v, arena, out);
     }
 }
 
@@ -132,7 +132,7 @@ static void encode(void *state, const void *cfg_, struct batch *b, struct event 
     buf_add_byte(out, '{');
     if (timed) {
         add_key(out, SLICE("@timestamp"), width + INDENT, true);
-        value_text(&ev->time, &b->arena, out);
+        value_text_ruby(&ev->time, &b->arena, out);
     }
     add_members(out, &ev->data, &b->arena, width + INDENT, 2 * INDENT, !timed);
     if (cfg->metadata) {

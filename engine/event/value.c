@@ -207,6 +207,20 @@ static void json_map(const struct map *map, struct buf *out)
     buf_add_byte(out, '}');
 }
 
+/* As Java writes it, in quotes when JSON has no such number. */
+static void json_float(const struct value *v, struct buf *out)
+{
+    char text[NUMBER_TEXT_MAX];
+    double real = v->u.real;
+    if ((v->flags & VALUE_RAW) && !number_f64_parse(value_slice(v), &real)) {
+        buf_add(out, v->u.str, v->n);
+        return;
+    }
+    if (!isfinite(real)) buf_add_byte(out, '"');
+    buf_add(out, text, number_f64_java(real, text));
+    if (!isfinite(real)) buf_add_byte(out, '"');
+}
+
 void value_json(const struct value *v, struct buf *out)
 {
     char text[NUMBER_TEXT_MAX + TIME_ISO_BYTES_MAX];
@@ -219,12 +233,7 @@ void value_json(const struct value *v, struct buf *out)
         else
             buf_add(out, text, number_i64_text(v->u.num, text));
         break;
-    case VALUE_FLOAT:
-        if (v->flags & VALUE_RAW)
-            buf_add(out, v->u.str, v->n);
-        else
-            buf_add(out, text, number_f64_json(v->u.real, text));
-        break;
+    case VALUE_FLOAT: json_float(v, out); break;
     case VALUE_BIGNUM: buf_add(out, v->u.str, v->n); break;
     case VALUE_TIME:
         buf_add_byte(out, '"');
@@ -244,6 +253,43 @@ void value_json(const struct value *v, struct buf *out)
     }
 }
 
+void value_text_java(struct value *v, struct arena *arena, struct buf *out)
+{
+    value_resolve(v, arena);
+    if (v->type == VALUE_NIL) {
+        buf_add_cstr(out, "null");
+    } else if (v->type == VALUE_LIST) {
+        buf_add_byte(out, '[');
+        for (uint32_t i = 0; i < v->n; i++) {
+            if (i > 0) buf_add_cstr(out, ", ");
+            value_text_java(&v->u.list[i], arena, out);
+        }
+        buf_add_byte(out, ']');
+    } else if (v->type == VALUE_MAP) {
+        buf_add_byte(out, '{');
+        for (uint32_t i = 0; i < v->u.map->n; i++) {
+            struct member *m = &v->u.map->at[i];
+            if (i > 0) buf_add_cstr(out, ", ");
+            buf_add(out, m->key, m->key_n);
+            buf_add_byte(out, '=');
+            value_text_java(&m->val, arena, out);
+        }
+        buf_add_byte(out, '}');
+    } else {
+        value_text(v, arena, out);
+    }
+}
+
+void value_text_ruby(struct value *v, struct arena *arena, struct buf *out)
+{
+    char text[NUMBER_TEXT_MAX];
+    value_resolve(v, arena);
+    if (v->type == VALUE_FLOAT)
+        buf_add(out, text, number_f64_ruby(v->u.real, text));
+    else
+        value_text(v, arena, out);
+}
+
 void value_text(struct value *v, struct arena *arena, struct buf *out)
 {
     char text[NUMBER_TEXT_MAX + TIME_ISO_BYTES_MAX];
@@ -252,7 +298,7 @@ void value_text(struct value *v, struct arena *arena, struct buf *out)
     case VALUE_NIL: break;
     case VALUE_BOOL: buf_add_cstr(out, v->u.yes ? "true" : "false"); break;
     case VALUE_INT: buf_add(out, text, number_i64_text(v->u.num, text)); break;
-    case VALUE_FLOAT: buf_add(out, text, number_f64_text(v->u.real, text)); break;
+    case VALUE_FLOAT: buf_add(out, text, number_f64_java(v->u.real, text)); break;
     case VALUE_TIME:
         buf_add(out, text, time_iso_write(v->u.time_ns, &(struct time_iso_cache){0}, text));
         break;
@@ -260,8 +306,10 @@ void value_text(struct value *v, struct arena *arena, struct buf *out)
     case VALUE_STRING: buf_add(out, v->u.str, v->n); break;
     case VALUE_LIST:
         for (uint32_t i = 0; i < v->n; i++) {
+            struct value *item = &v->u.list[i];
             if (i > 0) buf_add_byte(out, ',');
-            value_text(&v->u.list[i], arena, out);
+            value_resolve(item, arena);
+            (item->type == VALUE_MAP ? value_text_java : value_text)(item, arena, out);
         }
         break;
     case VALUE_MAP: value_json(v, out); break;

@@ -145,9 +145,13 @@ struct value value_copy(const struct value *v, struct arena *arena);
  * on the way. */
 bool value_equal(struct value *a, struct value *b, struct arena *arena);
 
-/* Appends what Ruby's to_s / sprintf shows: strings as they are, lists joined by commas with
- * nulls empty, maps as compact JSON, nil as nothing. */
+/* Appends what sprintf shows: strings as they are, floats as Java writes them, lists joined by
+ * commas with nulls empty and maps in them as {k=v}, maps as compact JSON, nil as nothing. */
 void value_text(struct value *v, struct arena *arena, struct buf *out);
+/* Appends Ruby's to_s of a scalar; lists and maps are as in value_text. */
+void value_text_ruby(struct value *v, struct arena *arena, struct buf *out);
+/* Appends Java's toString: lists and maps as [1, x] and {k=v}, null. */
+void value_text_java(struct value *v, struct arena *arena, struct buf *out);
 /* value_text as a slice: the value's own bytes when it is a string, else arena memory. */
 slice value_to_slice(struct value *v, struct arena *arena, struct buf *scratch);
 

@@ -99,7 +99,7 @@ static void canonical_add(struct buf *out, struct value *v, struct arena *arena)
             canonical_add(out, &v->u.list[i], arena);
         }
     } else {
-        value_text(v, arena, out);
+        value_text_ruby(v, arena, out);
     }
 }
 

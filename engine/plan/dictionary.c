@@ -202,7 +202,7 @@ bool dictionary_replace(const struct dictionary *d, slice text, struct arena *ar
         const struct dictionary_entry *e = key_at(d, text, at);
         if (e != NULL) {
             struct value val = e->val;
-            value_text(&val, arena, out);
+            value_text_ruby(&val, arena, out);
             any = true;
         }
         if (e != NULL && e->key.n > 0) {

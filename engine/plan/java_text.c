@@ -4,29 +4,7 @@
 
 void java_text(struct value *v, struct arena *arena, struct buf *out)
 {
-    value_resolve(v, arena);
-    if (v->type == VALUE_NIL) {
-        buf_add_cstr(out, "null");
-    } else if (v->type == VALUE_LIST) {
-        buf_add_byte(out, '[');
-        for (uint32_t i = 0; i < v->n; i++) {
-            if (i > 0) buf_add_cstr(out, ", ");
-            java_text(&v->u.list[i], arena, out);
-        }
-        buf_add_byte(out, ']');
-    } else if (v->type == VALUE_MAP) {
-        buf_add_byte(out, '{');
-        for (uint32_t i = 0; i < v->u.map->n; i++) {
-            struct member *m = &v->u.map->at[i];
-            if (i > 0) buf_add_cstr(out, ", ");
-            buf_add(out, m->key, m->key_n);
-            buf_add_byte(out, '=');
-            java_text(&m->val, arena, out);
-        }
-        buf_add_byte(out, '}');
-    } else {
-        value_text(v, arena, out);
-    }
+    value_text_java(v, arena, out);
 }
 
 static void add_field(struct batch *b, struct event *ev, slice name, struct buf *out)

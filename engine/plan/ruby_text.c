@@ -28,7 +28,7 @@ static void inspect(struct value *v, struct arena *arena, struct buf *out)
         }
         buf_add_byte(out, '}');
         break;
-    default: value_text(v, arena, out);
+    default: value_text_ruby(v, arena, out);
     }
 }
 
@@ -38,7 +38,7 @@ void ruby_text(struct value *v, struct arena *arena, struct buf *out)
     if (v->type == VALUE_LIST || v->type == VALUE_MAP)
         inspect(v, arena, out);
     else
-        value_text(v, arena, out);
+        value_text_ruby(v, arena, out);
 }
 
 slice ruby_text_slice(struct value *v, struct arena *arena, struct buf *scratch)

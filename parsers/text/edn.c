@@ -324,6 +324,6 @@ void edn_write(struct buf *out, struct value *v, struct arena *arena)
         }
         buf_add_byte(out, '}');
         break;
-    default: value_text(v, arena, out);
+    default: value_text_ruby(v, arena, out);
     }
 }

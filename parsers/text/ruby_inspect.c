@@ -31,6 +31,7 @@ static char escape_letter(slice s, uint32_t i)
 
 static bool printable(uint32_t cp)
 {
+    if (cp == 0x85) return true; /* NEL is a blank to Ruby */
     if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0)) return false;
     if (cp == 0x2028 || cp == 0x2029) return false;
     if (cp >= 0xfdd0 && cp <= 0xfdef) return false;
@@ -71,9 +72,7 @@ static uint32_t inspect_one(slice s, uint32_t i, char *out, uint32_t *step)
             out[1] = letter;
             return 2;
         }
-        /* DEL is shown as a byte, other controls as code points: Ruby's habit. */
-        if (byte == 0x7f) return write_byte_escape(byte, out);
-        if (byte < 0x20) return write_code_escape(byte, out);
+        if (byte < 0x20 || byte == 0x7f) return write_code_escape(byte, out);
         out[0] = (char)byte;
         return 1;
     }

@@ -1,4 +1,4 @@
-/* number_test.c - numbers to text as Ruby shows them, and UTF-8, and the log gate. */
+/* number_test.c - numbers to text as Ruby and Java show them, and UTF-8, and the log gate. */
 #include "tests/unit/t.h"
 
 #include <inttypes.h>
@@ -18,7 +18,45 @@ static slice f64(double real)
     return slice_make(text, number_f64_text(real, text));
 }
 
-static void test_ruby_floats(void **state)
+static void test_java_and_ruby_floats(void **state)
+{
+    (void)state;
+    static const struct {
+        double real;
+        const char *java, *ruby;
+    } cases[] = {{0.0, "0.0", "0.0"},
+                 {-0.0, "-0.0", "-0.0"},
+                 {1.0, "1.0", "1.0"},
+                 {-0.001, "-0.001", "-0.001"},
+                 {0.00099, "9.9E-4", "0.00099"},
+                 {0.0001, "1.0E-4", "0.0001"},
+                 {0.00001, "1.0E-5", "1.0e-05"},
+                 {9999999.0, "9999999.0", "9999999.0"},
+                 {1e7, "1.0E7", "10000000.0"},
+                 {12345678.5, "1.23456785E7", "12345678.5"},
+                 {1e10, "1.0E10", "10000000000.0"},
+                 {1e16, "1.0E16", "10000000000000000.0"},
+                 {1.5e18, "1.5E18", "1500000000000000000.0"},
+                 {1e19, "1.0E19", "1.0e+19"},
+                 {1.2345678901234567e19, "1.2345678901234567E19", "1.23456789012346e+19"},
+                 {-1.5e19, "-1.5E19", "-1.5e+19"},
+                 {1e20, "1.0E20", "1.0e+20"},
+                 {1e100, "1.0E100", "1.0e+100"},
+                 {-1e-100, "-1.0E-100", "-1.0e-100"},
+                 {1e101, "1.0E101", "1.0e+101"},
+                 {INFINITY, "Infinity", "Infinity"},
+                 {-INFINITY, "-Infinity", "-Infinity"},
+                 {NAN, "NaN", "NaN"}};
+    char text[NUMBER_TEXT_MAX];
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint32_t n = number_f64_java(cases[i].real, text);
+        assert_slice_equal(slice_make(text, n), slice_from_cstr(cases[i].java));
+        n = number_f64_ruby(cases[i].real, text);
+        assert_slice_equal(slice_make(text, n), slice_from_cstr(cases[i].ruby));
+    }
+}
+
+static void test_floats_in_short(void **state)
 {
     (void)state;
     static const struct {
@@ -256,10 +294,15 @@ static void test_log_gate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ruby_floats), cmocka_unit_test(test_floats_read_back),
-        cmocka_unit_test(test_shortest),    cmocka_unit_test(test_f64_short),
-        cmocka_unit_test(test_f64_parse),   cmocka_unit_test(test_i64),
-        cmocka_unit_test(test_utf8),        cmocka_unit_test(test_log_gate),
+        cmocka_unit_test(test_floats_in_short),
+        cmocka_unit_test(test_java_and_ruby_floats),
+        cmocka_unit_test(test_floats_read_back),
+        cmocka_unit_test(test_shortest),
+        cmocka_unit_test(test_f64_short),
+        cmocka_unit_test(test_f64_parse),
+        cmocka_unit_test(test_i64),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_log_gate),
     };
     return T_RUN(tests);
 }
