@@ -107,7 +107,7 @@ static void inspect(void **state)
                                  "\xc2\x85\xe2\x80\xa8\xf4\x8f\xbf\xbf\xf0\x9f\x98\x80\xff"));
     assert_slice_equal(buf_slice(&out),
                        SLICE("\"a\\\"b\\\\c\\n\\t\\r\\e\\a\\b\\v\\f\\u0001\\u007F\\u0000\\#{x} "
-                             "\\#$y \\#@z # \\u0085\\u2028\\u{10FFFF}\xf0\x9f\x98\x80\\xFF\""));
+                             "\\#$y \\#@z # \xc2\x85\\u2028\\u{10FFFF}\xf0\x9f\x98\x80\\xFF\""));
     out.n = 0;
     ruby_inspect_add(&out, SLICE(""));
     assert_slice_equal(buf_slice(&out), SLICE("\"\""));
