@@ -120,14 +120,17 @@ bool csv_date_parse(slice text, int64_t *days)
            days_of(year, month, day, days);
 }
 
-/* hh:mm or hh:mm:ss.fraction as nanoseconds of the day. */
-static bool clock_take(struct cursor *c, uint32_t digits_min, bool seconds_needed, int64_t *ns)
+/* hh:mm or hh:mm:ss.fraction as nanoseconds of the day. `seconds` says whether they are needed,
+ * and then whether they are there. */
+static bool clock_take(struct cursor *c, uint32_t digits_min, bool *seconds, int64_t *ns)
 {
+    bool seconds_needed = *seconds;
     int64_t hour, minute, second = 0, fraction = 0;
     if (!number_take(c, digits_min, 2, &hour, NULL) || !byte_take(c, ':') ||
         !number_take(c, digits_min, 2, &minute, NULL))
         return false;
-    if (byte_take(c, ':')) {
+    *seconds = byte_take(c, ':');
+    if (*seconds) {
         uint32_t n = 0;
         if (!number_take(c, digits_min, 2, &second, NULL)) return false;
         if (!seconds_needed && byte_take(c, '.')) {
@@ -145,20 +148,20 @@ static bool clock_take(struct cursor *c, uint32_t digits_min, bool seconds_neede
     return true;
 }
 
-/* Nothing, Z, +hh, +hh:mm or +hhmm, as nanoseconds to subtract. */
-static bool offset_take(struct cursor *c, int64_t *ns)
+/* Nothing, Z or +hh:mm, as nanoseconds to subtract; only seconds have one. */
+static bool offset_take(struct cursor *c, bool seconds, int64_t *ns)
 {
+    int64_t hours, minutes;
     *ns = 0;
-    if (c->at == c->text.n || byte_take(c, 'Z')) return c->at == c->text.n;
+    if (c->at == c->text.n) return true;
+    if (!seconds) return false;
+    if (byte_take(c, 'Z')) return c->at == c->text.n;
     char sign = c->text.p[c->at];
     if (sign != '+' && sign != '-') return false;
     c->at++;
-    int64_t hours, minutes = 0;
-    if (!number_take(c, 2, 2, &hours, NULL)) return false;
-    if (c->at < c->text.n) {
-        byte_take(c, ':');
-        if (!number_take(c, 2, 2, &minutes, NULL)) return false;
-    }
+    if (!number_take(c, 2, 2, &hours, NULL) || !byte_take(c, ':') ||
+        !number_take(c, 2, 2, &minutes, NULL))
+        return false;
     *ns = (hours * 60 + minutes) * 60 * NS_PER_SEC * (sign == '-' ? -1 : 1);
     return c->at == c->text.n;
 }
@@ -174,17 +177,19 @@ bool csv_date_time_parse(slice text, int64_t *ns)
 {
     struct cursor c = {text, 0};
     int64_t days, clock_ns = 0, offset_ns = 0, day, year;
+    bool seconds = false;
     if (iso_take(&c, &days)) {
         if (c.at == text.n) return ns_of(days, 0, 0, ns);
         if (!byte_take(&c, 'T') && !(c.at < text.n && is_blank(text.p[c.at]) && ++c.at > 0))
             return false;
-        return clock_take(&c, 2, false, &clock_ns) && offset_take(&c, &offset_ns) &&
+        return clock_take(&c, 2, &seconds, &clock_ns) && offset_take(&c, seconds, &offset_ns) &&
                ns_of(days, clock_ns, offset_ns, ns);
     }
     c.at = 0;
+    seconds = true;
     uint32_t month;
     if (!month_day_take(&c, &month, &day) || !blanks_take(&c) ||
-        !clock_take(&c, 1, true, &clock_ns))
+        !clock_take(&c, 1, &seconds, &clock_ns))
         return false;
     byte_take(&c, ',');
     return blanks_take(&c) && year_take(&c, &year) && c.at == text.n &&
