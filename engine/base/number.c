@@ -57,7 +57,7 @@ static uint32_t exponent_form(const char *digits, uint32_t digit_n, int exponent
     return n + 2;
 }
 
-static uint32_t plain_form(const char *digits, uint32_t digit_n, int exponent, char *out)
+static inline uint32_t plain_form(const char *digits, uint32_t digit_n, int exponent, char *out)
 {
     if (exponent < 0) {
         memcpy(out, "0.000", 5);
@@ -78,7 +78,8 @@ static uint32_t plain_form(const char *digits, uint32_t digit_n, int exponent, c
 }
 
 /* Plain from 10^low to below 10^high. */
-static uint32_t shortest_text(double real, int low, int high, char *out)
+static inline __attribute__((always_inline)) uint32_t shortest_text(double real, int low, int high,
+                                                                    char *out)
 {
     char digits[24];
     struct decimal_float d = number_shortest(real);
@@ -90,8 +91,9 @@ static uint32_t shortest_text(double real, int low, int high, char *out)
         memcpy(out, "0.0", 3);
         return n + 3;
     }
-    bool plain = exponent >= low && exponent < high;
-    return n + (plain ? plain_form : exponent_form)(digits, digit_n, exponent, out);
+    if (exponent < low || exponent >= high)
+        return n + exponent_form(digits, digit_n, exponent, out);
+    return n + plain_form(digits, digit_n, exponent, out);
 }
 
 uint32_t number_f64_text(double real, char *out)
