@@ -42,7 +42,9 @@ static uint32_t not_finite(double real, char *out)
     return (uint32_t)sprintf(out, real < 0 ? "-Infinity" : "Infinity");
 }
 
-static uint32_t exponent_form(const char *digits, uint32_t digit_n, int exponent, char *out)
+/* d.ddde+05, and Java's d.dddE5. */
+static uint32_t exponent_form(const char *digits, uint32_t digit_n, int exponent, bool java,
+                              char *out)
 {
     uint32_t n = 0, size = (uint32_t)abs(exponent);
     out[n++] = digits[0];
@@ -50,8 +52,15 @@ static uint32_t exponent_form(const char *digits, uint32_t digit_n, int exponent
     if (digit_n == 1) out[n++] = '0';
     memcpy(out + n, digits + 1, digit_n - 1);
     n += digit_n - 1;
-    out[n++] = 'e';
-    out[n++] = exponent < 0 ? '-' : '+';
+    out[n++] = java ? 'E' : 'e';
+    if (exponent < 0)
+        out[n++] = '-';
+    else if (!java)
+        out[n++] = '+';
+    if (java && size < 10) {
+        out[n++] = (char)('0' + size);
+        return n;
+    }
     if (size >= 100) out[n++] = (char)('0' + size / 100);
     memcpy(out + n, digit_pairs + size % 100 * 2, 2);
     return n + 2;
@@ -79,9 +88,10 @@ static inline uint32_t plain_form(const char *digits, uint32_t digit_n, int expo
 
 /* Plain from 10^low to below 10^high. */
 static inline __attribute__((always_inline)) uint32_t shortest_text(double real, int low, int high,
-                                                                    char *out)
+                                                                    bool java, char *out)
 {
     char digits[24];
+    if (!isfinite(real)) return not_finite(real, out);
     struct decimal_float d = number_shortest(real);
     uint32_t digit_n = number_i64_text((int64_t)d.digits, digits), n = 0;
     int exponent = d.exponent + (int)digit_n - 1; /* of d.ddd */
@@ -92,35 +102,24 @@ static inline __attribute__((always_inline)) uint32_t shortest_text(double real,
         return n + 3;
     }
     if (exponent < low || exponent >= high)
-        return n + exponent_form(digits, digit_n, exponent, out);
+        return n + exponent_form(digits, digit_n, exponent, java, out);
     return n + plain_form(digits, digit_n, exponent, out);
 }
 
 uint32_t number_f64_text(double real, char *out)
 {
-    return isfinite(real) ? shortest_text(real, -4, 16, out) : not_finite(real, out);
+    return shortest_text(real, -4, 16, false, out);
 }
 
 uint32_t number_f64_java(double real, char *out)
 {
-    if (!isfinite(real)) return not_finite(real, out);
-    uint32_t n = shortest_text(real, -3, 7, out), at = 0, to;
-    while (at < n && out[at] != 'e') at++;
-    if (at == n) return n;
-    out[at++] = 'E';
-    to = at;
-    if (out[at] == '-') to++;
-    at++;
-    while (out[at] == '0') at++; /* the exponent is not 0 */
-    while (at < n) out[to++] = out[at++];
-    return to;
+    return shortest_text(real, -3, 7, true, out);
 }
 
 uint32_t number_f64_ruby(double real, char *out)
 {
     double size = fabs(real);
-    if (!isfinite(real)) return not_finite(real, out);
-    if (size < 1e19 || size >= 1e20) return shortest_text(real, -4, 20, out);
+    if (!(size >= 1e19 && size < 1e20)) return shortest_text(real, -4, 20, false, out);
     char text[32];
     uint32_t n = (uint32_t)sprintf(text, "%.14e", real), end = n - 4;
     while (text[end - 1] == '0' && text[end - 2] != '.') end--;
