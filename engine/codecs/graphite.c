@@ -111,7 +111,7 @@ static void line_add(const struct graphite_cfg *cfg, struct batch *b, struct eve
     }
     char text[NUMBER_TEXT_MAX];
     buf_add_byte(out, ' ');
-    buf_add(out, text, number_f64_text(ruby_to_f(value), text));
+    buf_add(out, text, number_f64_ruby(ruby_to_f(value), text));
     buf_add_byte(out, ' ');
     if (ev->time.type == VALUE_TIME) {
         int64_t seconds = civil_floor_div(ev->time.u.time_ns, NS_PER_SEC);

@@ -162,7 +162,7 @@ bool lex_number(struct parser *p, struct config_value *out)
         char shown[NUMBER_TEXT_MAX];
         if (!number_f64_parse(span, &out->u.real)) out->u.real = 0;
         /* Where text is asked for, it is the number's: 1.50 is 1.5. */
-        out->text = heap_dup(p->heap, slice_make(shown, number_f64_text(out->u.real, shown)));
+        out->text = heap_dup(p->heap, slice_make(shown, number_f64_ruby(out->u.real, shown)));
         return true;
     }
     if (slice_equal(span, SLICE("-0"))) out->text = SLICE("0");

@@ -10,6 +10,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/plan/filter_kit.h"
+#include "engine/plan/ruby_text.h"
 #include "parsers/grok/regex.h"
 
 struct prune_rule {
@@ -108,7 +109,7 @@ static void names_check(struct prune_run *r)
 static bool value_goes(struct prune_run *r, const struct prune_rule *rule, struct value *v,
                        bool keeps)
 {
-    slice text = value_to_slice(v, &r->batch->arena, &r->batch->scratch);
+    slice text = ruby_text_slice(v, &r->batch->arena, &r->batch->scratch);
     return matches(r, rule, text) != keeps;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "engine/base/utf8.h"
 #include "engine/plan/filter_kit.h"
+#include "engine/plan/ruby_text.h"
 #include "parsers/text/ruby_number.h"
 
 enum range_action { RANGE_DROP, RANGE_TAG, RANGE_FIELD };
@@ -102,7 +103,7 @@ static struct value number_of(slice text, struct arena *arena)
     struct value num = ruby_to_i(text, arena), real = value_float(ruby_to_f(text));
     struct buf scratch = {0};
     bool whole = slice_equal(text, value_to_slice(&num, arena, &scratch));
-    bool exact = slice_equal(text, value_to_slice(&real, arena, &scratch));
+    bool exact = slice_equal(text, ruby_text_slice(&real, arena, &scratch));
     buf_fini(&scratch);
     return whole ? num : exact ? real : value_nil();
 }

@@ -129,7 +129,7 @@ static struct results results_of(struct xml_run *r, const xmlXPathObject *found)
         break;
     case XPATH_STRING: result_add(r, &out, slice_from_cstr((const char *)found->stringval)); break;
     case XPATH_NUMBER:
-        result_add(r, &out, slice_make(text, number_f64_text(found->floatval, text)));
+        result_add(r, &out, slice_make(text, number_f64_ruby(found->floatval, text)));
         break;
     case XPATH_BOOLEAN:
         if (found->boolval) result_add(r, &out, SLICE("true"));
