@@ -24,7 +24,7 @@ static bool normalize(struct batch *b, slice text, slice *name)
 {
     text = slice_trim(text);
     if (text.n > 0 && text.p[text.n - 1] == '.') text.n--;
-    if (text.n == 0 || text.n > NAME_BYTES_MAX || text.p[0] == '.' ||
+    if (text.n == 0 || text.n > NAME_BYTES_MAX || text.p[0] == '.' || text.p[text.n - 1] == '.' ||
         slice_find(text, SLICE("://")) >= 0 || slice_find_byte(text, 0) >= 0)
         return false;
     /* A NUL behind it, for libpsl. */
