@@ -8,6 +8,7 @@
 #include "engine/base/number.h"
 #include "engine/base/utf8.h"
 #include "engine/plan/dictionary.h"
+#include "engine/plan/yaml_scalar.h"
 #include "parsers/json/json_decode.h"
 #include "parsers/text/csv.h"
 #include "parsers/text/ruby_number.h"
@@ -25,6 +26,7 @@ struct yaml_reader {
     struct arena *arena;
     uint64_t nodes_left; /* aliases repeat nodes: bounds what they grow into */
     char *reason;
+    struct buf scratch;
 };
 
 #define YAML_NODES_MAX 50000000u
@@ -34,66 +36,16 @@ static slice scalar_text(const yaml_node_t *node)
     return slice_make((const char *)node->data.scalar.value, node->data.scalar.length);
 }
 
-static bool any_of(slice text, const char *const *words)
-{
-    for (; *words != NULL; words++)
-        if (slice_equal(text, slice_from_cstr(*words))) return true;
-    return false;
-}
-
-static bool only_of(slice text, const char *bytes)
-{
-    for (uint32_t i = 0; i < text.n; i++)
-        if (text.p[i] == '\0' || strchr(bytes, text.p[i]) == NULL) return false;
-    return text.n > 0;
-}
-
-static slice without(slice text, struct arena *arena)
-{
-    char *out = arena_alloc(arena, (size_t)text.n + 1, 1);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < text.n; i++)
-        if (text.p[i] != ',' && text.p[i] != '_') out[n++] = text.p[i];
-    return slice_make(out, n);
-}
-
-static bool yaml_number(slice text, struct arena *arena, struct value *out)
-{
-    double real;
-    bool signed_text = text.p[0] == '-' || text.p[0] == '+';
-    slice digits = signed_text ? slice_from(text, 1) : text;
-    if (digits.n == 0 || ((digits.p[0] < '0' || digits.p[0] > '9') && digits.p[0] != '.'))
-        return false;
-    if (digits.p[0] == '0' && digits.n > 1 && digits.p[1] != '.')
-        return only_of(digits, "0123456789abcdefABCDEFxob_") &&
-               ruby_kernel_integer(text, arena, out);
-    if (only_of(digits, "0123456789,_") && digits.p[0] != '.')
-        return ruby_kernel_integer(without(text, arena), arena, out);
-    if (slice_find_byte(digits, '.') < 0 || !only_of(digits, "0123456789,_.eE+-") || digits.n == 1)
-        return false;
-    if (!number_f64_parse(without(text, arena), &real)) return false;
-    *out = value_float(real);
-    return true;
-}
-
-/* Psych's reading of scalars without quotes and tags. */
+/* Quoted ones are text, unless they have a tag. */
 static struct value yaml_scalar(struct yaml_reader *r, const yaml_node_t *node)
 {
-    static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-    static const char *const yes[] = {"true", "True", "TRUE", "yes", "Yes",
-                                      "YES",  "on",   "On",   "ON",  NULL};
-    static const char *const no[] = {"false", "False", "FALSE", "no",  "No",
-                                     "NO",    "off",   "Off",   "OFF", NULL};
     slice text = scalar_text(node);
-    struct value val;
-    bool plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-                 (node->tag == NULL || strcmp((const char *)node->tag, YAML_STR_TAG) == 0);
-    if (!plain) return value_string(text);
-    if (any_of(text, nulls)) return value_nil();
-    if (any_of(text, yes)) return value_bool(true);
-    if (any_of(text, no)) return value_bool(false);
-    if (yaml_number(text, r->arena, &val)) return val;
-    return value_string(text);
+    bool tagged = node->tag != NULL && strcmp((const char *)node->tag, YAML_STR_TAG) != 0;
+    if (!tagged && node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) return value_string(text);
+    struct value val = yaml_scalar_read(text, r->arena);
+    if (val.type == VALUE_INT && tagged && strcmp((const char *)node->tag, YAML_FLOAT_TAG) == 0)
+        return value_float((double)val.u.num);
+    return val;
 }
 
 static bool yaml_value(struct yaml_reader *r, int id, uint32_t depth, struct value *out);
@@ -120,7 +72,10 @@ static bool yaml_map(struct yaml_reader *r, const yaml_node_t *node, uint32_t de
         if (key == NULL || key->type != YAML_SCALAR_NODE)
             return refuse(r->reason, "a key is no scalar");
         if (!yaml_value(r, p->value, depth + 1, &val)) return false;
-        map_put(out->u.map, r->arena, key_make(r->arena, scalar_text(key)), val);
+        /* Names are text: that of a number is the number's. */
+        struct value name = yaml_scalar(r, key);
+        slice text = value_to_slice(&name, r->arena, &r->scratch);
+        map_put(out->u.map, r->arena, key_make(r->arena, text), val);
     }
     return true;
 }
@@ -151,7 +106,10 @@ static bool yaml_entries(struct dictionary *d, struct yaml_reader *r)
         struct value key = yaml_scalar(r, node);
         if (!yaml_value(r, p->value, 0, &val)) return false;
         char digits[NUMBER_TEXT_MAX];
-        /* Keys of other types equal no text and no integer. */
+        /* Keys of other types equal no text and no integer; neither do Ruby's symbols. */
+        if (key.type == VALUE_STRING && yaml_is_symbol(scalar_text(node)) &&
+            node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+            continue;
         if (key.type == VALUE_STRING)
             dictionary_put(d, value_slice(&key), false, &val);
         else if (key.type == VALUE_INT)
@@ -177,8 +135,10 @@ bool dictionary_read_yaml(struct dictionary *d, slice text, char *reason)
     }
     page_pool_init(&pool, SIZE_MAX);
     arena_init(&arena, &pool);
-    struct yaml_reader r = {&document, &arena, YAML_NODES_MAX, reason};
+    struct yaml_reader r = {
+        .document = &document, .arena = &arena, .nodes_left = YAML_NODES_MAX, .reason = reason};
     bool ok = yaml_entries(d, &r);
+    buf_fini(&r.scratch);
     arena_fini(&arena);
     page_pool_fini(&pool);
     yaml_document_delete(&document);
