@@ -78,14 +78,14 @@ static struct node *node_get(struct node *node, char step[][8], uint32_t n)
     return node;
 }
 
-/* Whether a put could reach its place. */
+/* Whether a put could reach its place; a name that is no index of a list is put nowhere. */
 static bool can_put(const struct node *node, char step[][8], uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         if (node->type == NODE_NULL) return true;
         if (node->type == NODE_NUMBER) return false;
         if (node->type == NODE_LIST) {
-            if (!is_number(step[i])) return false;
+            if (!is_number(step[i])) return true;
             if (strtol(step[i], NULL, 10) + (step[i][0] == '-' ? (int64_t)node->n : 0) < 0)
                 return false;
         }
@@ -99,6 +99,10 @@ static bool can_put(const struct node *node, char step[][8], uint32_t n)
 static void node_put(struct node *node, char step[][8], uint32_t n, struct node *val)
 {
     for (uint32_t i = 0; i < n; i++) {
+        if (node->type == NODE_LIST && !is_number(step[i])) {
+            node_free(val);
+            return;
+        }
         if (node->type == NODE_NULL) node->type = NODE_MAP;
         int64_t at = node_find(node, step[i]);
         if (at < 0 && node->type == NODE_MAP) {
