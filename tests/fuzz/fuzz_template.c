@@ -22,7 +22,10 @@ static void check_reference(struct batch *b, slice text)
     if (ref.root == FIELD_META) buf_add_cstr(&out, "[@metadata]");
     if (ref.root == FIELD_TIMESTAMP) buf_add_cstr(&out, "[@timestamp]");
     for (uint32_t i = 0; i < ref.depth; i++) {
-        ASSERT(ref.step[i].key.name.n > 0);
+        if (ref.step[i].key.name.n == 0) { /* the field without a name has no brackets */
+            ASSERT(text.n == 0);
+            return;
+        }
         buf_add_byte(&out, '[');
         buf_add_slice(&out, ref.step[i].key.name);
         buf_add_byte(&out, ']');
