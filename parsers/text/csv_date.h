@@ -1,7 +1,7 @@
 /*
  * csv_date.h - the dates and times that Ruby's CSV converters :date and :date_time recognise.
  *
- * "2024-03-05", "Mar 5, 2024", "Tue, March 5 24"; "2024-03-05 06:07:08", "2024-03-05T06:07:08+01:00",
+ * "2024-03-05", "Mar 5, 2024", "Tue, March 5 24"; "2024-03-05 06:07", "2024-03-05T06:07:08+01:00",
  * "Tue Mar 5 06:07:08 2024". Other text is not converted. Pure: any thread.
  * Facts: the documentation of CSV::Converters, Date.parse and DateTime.parse.
  */

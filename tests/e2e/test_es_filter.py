@@ -74,6 +74,26 @@ def test_template_and_aggregations(spate, tmp_path):
     server.close()
 
 
+def test_what_the_targets_were(spate):
+    """Found fields replace null, a number, a boolean, a list, a hash; text on their way is a failure."""
+    server = Server(lambda r: json_answer(found(hit(7, name={"first": "ann"}), aggregations={"m": {"value": 1}})))
+    s = start(spate, """hosts => ["%s"] query => "*" target => "t" fields => { "[name][first]" => "[f][x]" }
+      docinfo_fields => { "_id" => "[d][x]" } aggregation_fields => { "m" => "[a][x]" }""" % server.url, KIND)
+    was = [None, 5, True, [1], {"k": 1}]
+    send(s, [{}] + [{"t": {"f": {"x": w}, "d": {"x": w}, "a": {"x": w, "y": 2}}} for w in was] + [{"t": w} for w in was]
+         + [{"t": "text"}])
+    got = events(s, 12)
+    for event in got[:6]:
+        t = event["t"]
+        assert (t["f"]["x"], t["d"]["x"], t["a"]["x"]) == ("ann", "7", {"value": 1}) and event["tags"] == ["ok"]
+    for event, kept in zip(got[6:], was + ["text"]):
+        if kept is None or kept == {"k": 1}:
+            assert event["t"]["f"] == {"x": "ann"} and event["tags"] == ["ok"]
+        else:
+            assert event["t"] == kept and (event["tags"] == FAILED or kept == [1])
+    server.close()
+
+
 def test_nothing_found_and_failures(spate):
     answers = {
         "none": json_answer(found()), "500": json_answer({"error": "x"}, 500), "404": json_answer({"error": "x"}, 404),
