@@ -195,33 +195,49 @@ static void json_string(const struct value *v, struct buf *out)
     }
 }
 
-static void json_map(const struct map *map, struct buf *out)
+/* How floats are written. */
+enum json_floats {
+    JSON_FLOATS,     /* as outputs write them; what was read from JSON as it was */
+    JSON_FLOATS_JAVA /* as Logstash's sprintf writes those of a hash */
+};
+
+static void json_value(const struct value *v, enum json_floats floats, struct buf *out);
+
+static void json_map(const struct map *map, enum json_floats floats, struct buf *out)
 {
     buf_add_byte(out, '{');
     for (uint32_t i = 0; i < map->n; i++) {
         if (i > 0) buf_add_byte(out, ',');
         buf_add_json(out, slice_make(map->at[i].key, map->at[i].key_n));
         buf_add_byte(out, ':');
-        value_json(&map->at[i].val, out);
+        json_value(&map->at[i].val, floats, out);
     }
     buf_add_byte(out, '}');
 }
 
-/* As Java writes it, in quotes when JSON has no such number. */
-static void json_float(const struct value *v, struct buf *out)
+/* In quotes when JSON has no such number. */
+static void json_float_java(double real, struct buf *out)
 {
     char text[NUMBER_TEXT_MAX];
-    double real = v->u.real;
-    if ((v->flags & VALUE_RAW) && !number_f64_parse(value_slice(v), &real)) {
-        buf_add(out, v->u.str, v->n);
-        return;
-    }
     if (!isfinite(real)) buf_add_byte(out, '"');
     buf_add(out, text, number_f64_java(real, text));
     if (!isfinite(real)) buf_add_byte(out, '"');
 }
 
-void value_json(const struct value *v, struct buf *out)
+static void json_float(const struct value *v, enum json_floats floats, struct buf *out)
+{
+    char text[NUMBER_TEXT_MAX];
+    bool raw = (v->flags & VALUE_RAW) != 0;
+    double real = 0;
+    if (floats == JSON_FLOATS_JAVA && (!raw || number_f64_parse(value_slice(v), &real)))
+        json_float_java(raw ? real : v->u.real, out);
+    else if (raw)
+        buf_add(out, v->u.str, v->n);
+    else
+        buf_add(out, text, number_f64_json(v->u.real, text));
+}
+
+static void json_value(const struct value *v, enum json_floats floats, struct buf *out)
 {
     char text[NUMBER_TEXT_MAX + TIME_ISO_BYTES_MAX];
     switch ((enum value_type)v->type) {
@@ -233,7 +249,7 @@ void value_json(const struct value *v, struct buf *out)
         else
             buf_add(out, text, number_i64_text(v->u.num, text));
         break;
-    case VALUE_FLOAT: json_float(v, out); break;
+    case VALUE_FLOAT: json_float(v, floats, out); break;
     case VALUE_BIGNUM: buf_add(out, v->u.str, v->n); break;
     case VALUE_TIME:
         buf_add_byte(out, '"');
@@ -245,12 +261,17 @@ void value_json(const struct value *v, struct buf *out)
         buf_add_byte(out, '[');
         for (uint32_t i = 0; i < v->n; i++) {
             if (i > 0) buf_add_byte(out, ',');
-            value_json(&v->u.list[i], out);
+            json_value(&v->u.list[i], floats, out);
         }
         buf_add_byte(out, ']');
         break;
-    case VALUE_MAP: json_map(v->u.map, out); break;
+    case VALUE_MAP: json_map(v->u.map, floats, out); break;
     }
+}
+
+void value_json(const struct value *v, struct buf *out)
+{
+    json_value(v, JSON_FLOATS, out);
 }
 
 void value_text_java(struct value *v, struct arena *arena, struct buf *out)
@@ -312,7 +333,7 @@ void value_text(struct value *v, struct arena *arena, struct buf *out)
             (item->type == VALUE_MAP ? value_text_java : value_text)(item, arena, out);
         }
         break;
-    case VALUE_MAP: value_json(v, out); break;
+    case VALUE_MAP: json_map(v->u.map, JSON_FLOATS_JAVA, out); break;
     }
 }
 

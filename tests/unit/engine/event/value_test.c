@@ -132,7 +132,7 @@ static void test_text_and_json(void **state)
     struct value v = value_map(map);
     struct buf out = {0};
     value_json(&v, &out);
-    assert_slice_equal(buf_slice(&out), SLICE("{\"k\\n\":[\"a\\\"\",null,\"NaN\",false,1.5]}"));
+    assert_slice_equal(buf_slice(&out), SLICE("{\"k\\n\":[\"a\\\"\",null,\"NaN\",false,1.50]}"));
     out.n = 0;
     struct value list = value_list(items, 5);
     value_text(&list, &t.arena, &out);
