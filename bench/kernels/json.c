@@ -1,12 +1,17 @@
 /*
- * json.c - the JSON decoder's two passes, and events from it written again.
+ * json.c - the JSON decoder's two passes, events from it written again, and what the json_lines
+ * codec and the beats input make of what they receive.
  *
  * About 750 lines of 350 bytes a round, as one shard would see them in a batch. "index" is the
  * first pass alone, "index and walk" both; what the walk takes is the difference.
  */
 #include "bench/harness/harness.h"
-#include "bench/harness/lines.h"
+#include "bench/harness/input_rig.h"
 #include "engine/base/assert.h"
+#include "engine/event/blob.h"
+#include "engine/inputs/beats_event.h"
+#include "engine/plan/json_codec.h"
+#include "engine/registry.h"
 #include "parsers/json/json_decode.h"
 #include "parsers/json/json_event.h"
 #include "parsers/json/json_index.h"
@@ -17,6 +22,8 @@ static struct batch batch;
 static struct json_reader reader;
 static struct lines lines;
 static struct buf out;
+static struct json_codec_cfg codec_cfg;
+static struct beats_event_cfg beats_cfg;
 
 static void write_plain(struct prng *r, struct buf *to)
 {
@@ -102,6 +109,47 @@ static void run(const char *name, uint64_t (*body)(void *), void *opaque)
                                    .simd = true});
 }
 
+/* As the tcp input does with the whole lines of a pinned buffer. */
+static uint64_t lines_to_events(void *state)
+{
+    struct blob outlives = {.pins = 1};
+    struct decode in = {.batch = &batch, .events_max = BATCH_EVENTS_MAX, .blob = &outlives};
+    batch_reset(&batch);
+    ASSERT(json_codec_lines(state, &codec_cfg, buf_slice(&lines.text), &in) == lines.text.n);
+    ASSERT(batch.n == lines.n);
+    return batch.n;
+}
+
+static uint64_t beats_to_events(void *state)
+{
+    batch_reset(&batch);
+    for (uint32_t i = 0; i < lines.n; i++) {
+        beats_event_json(state, &beats_cfg, &batch, lines.line[i]);
+        beats_event_tags(&beats_cfg, &batch, i);
+    }
+    ASSERT(batch.n == lines.n);
+    return batch.n;
+}
+
+static void run_inputs(void)
+{
+    static struct input_rig rig;
+    static struct json_codec_state codec;
+    static struct beats_event_state beats;
+    input_rig_init(&rig, &plugin_registry);
+    err e = json_codec_compile(&codec_cfg, SLICE("UTF-8"), SLICE_NONE, false, &rig.compiler);
+    if (e == ERR_OK) e = json_codec_start(&codec, &codec_cfg);
+    if (e == ERR_OK) e = beats_event_compile(&beats_cfg, true, &rig.compiler);
+    if (e == ERR_OK) e = beats_event_start(&beats, &beats_cfg);
+    ASSERT(e == ERR_OK);
+    lines_load(&lines, 750, WORKLOAD_NDJSON, NULL);
+    run("NDJSON line to event", lines_to_events, &codec);
+    lines_fini(&lines);
+    lines_load(&lines, 750, WORKLOAD_BEATS, NULL);
+    run("beats event to event", beats_to_events, &beats);
+    lines_fini(&lines);
+}
+
 int main(int argc, char **argv)
 {
     bench_begin(argc, argv, "json");
@@ -119,10 +167,11 @@ int main(int argc, char **argv)
     run("write untouched", encode, NULL);
     make_plain();
     run("write 14 plain strings", encode, NULL);
+    lines_fini(&lines);
+    run_inputs();
     batch_fini(&batch);
     json_reader_fini(&reader);
     page_pool_fini(&pool);
-    lines_fini(&lines);
     buf_fini(&out);
     return bench_end();
 }
