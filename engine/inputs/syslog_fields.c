@@ -6,6 +6,16 @@
 /* In the order of the input's formats: two digits, a padded day, one digit, ISO 8601. */
 enum { DATE_TWO, DATE_PADDED, DATE_ONE, DATE_ISO };
 
+static __attribute__((noinline)) bool time_other(struct date_state date[SYSLOG_DATE_FORMATS],
+                                                 const struct syslog_event_cfg *cfg, slice text,
+                                                 uint32_t tried, int64_t now_ns, int64_t *out_ns)
+{
+    for (uint32_t i = 0; i < SYSLOG_DATE_FORMATS; i++)
+        if (i != tried && date_parse(cfg->date[i], &date[i], text, cfg->zone, now_ns, out_ns))
+            return true;
+    return false;
+}
+
 bool syslog_time(struct date_state date[SYSLOG_DATE_FORMATS], const struct syslog_event_cfg *cfg,
                  slice text, bool iso8601, int64_t now_ns, int64_t *out_ns)
 {
@@ -17,10 +27,7 @@ bool syslog_time(struct date_state date[SYSLOG_DATE_FORMATS], const struct syslo
     else if (text.n > 5 && text.p[5] == ' ')
         first = DATE_ONE;
     if (date_parse(cfg->date[first], &date[first], text, cfg->zone, now_ns, out_ns)) return true;
-    for (uint32_t i = 0; i < SYSLOG_DATE_FORMATS; i++)
-        if (i != first && date_parse(cfg->date[i], &date[i], text, cfg->zone, now_ns, out_ns))
-            return true;
-    return false;
+    return time_other(date, cfg, text, first, now_ns, out_ns);
 }
 
 struct value syslog_pid(slice text)

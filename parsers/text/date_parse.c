@@ -255,86 +255,60 @@ static inline uint64_t load64(const char *p)
     return word;
 }
 
-static inline uint32_t load32(const char *p)
+/* Whether each byte of x, a text xored with zeros ('0'), was a digit. No carry leaves a byte but
+ * one that is no digit. */
+static inline bool all_digits(uint64_t x)
 {
-    uint32_t word;
-    memcpy(&word, p, 4);
-    return word;
+    return (((x + 0x7676767676767676ULL) | x) & 0x8080808080808080ULL) == 0;
 }
 
-/* Up to 16 bytes in two words, which together with the length say them exactly. */
-static inline void pack(const char *p, uint32_t n, uint64_t out[2])
+/* "HH:mm:ss" in seconds, the separators being those of `zero`. */
+static inline bool clock_read(const char *p, uint64_t zero, uint32_t *second)
 {
-    out[0] = out[1] = 0;
-    if (n >= 8) {
-        out[0] = load64(p);
-        out[1] = load64(p + n - 8);
-    } else if (n >= 4) {
-        out[0] = load32(p);
-        out[1] = load32(p + n - 4);
-    } else if (n > 0) {
-        out[0] = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 |
-                 (unsigned char)p[n - 1];
-    }
-}
-
-static inline bool packed_is(const char *p, uint32_t n, const uint64_t want[2])
-{
-    uint64_t got[2];
-    pack(p, n, got);
-    return ((got[0] ^ want[0]) | (got[1] ^ want[1])) == 0;
-}
-
-/* "HH:mm:ss" with any two separators already checked by the caller. */
-static inline bool clock_read(const char *p, uint32_t *second)
-{
-    uint32_t hour = (uint32_t)(p[0] - '0') * 10 + (uint32_t)(p[1] - '0');
-    uint32_t minute = (uint32_t)(p[3] - '0') * 10 + (uint32_t)(p[4] - '0');
-    uint32_t sec = (uint32_t)(p[6] - '0') * 10 + (uint32_t)(p[7] - '0');
-    /* The six digits in one word: no carry out of a byte unless one is no digit. */
-    uint64_t word = load64(p) & 0xffff00ffff00ffffULL;
-    word |= 0x0000300000300000ULL;
-    uint64_t high = (word + 0x4646464646464646ULL) | (word - 0x3030303030303030ULL);
+    uint64_t x = load64(p) ^ zero;
+    /* As in all_digits; a separator must be zero. */
+    if (((x + 0x76767f76767f7676ULL) | x) & 0x8080808080808080ULL) return false;
+    x = x * 10 + (x >> 8); /* bytes 0, 3 and 6: tens and ones; 99 fits a byte */
+    uint32_t hour = (uint32_t)x & 0xff, minute = (uint32_t)(x >> 24) & 0xff;
+    uint32_t sec = (uint32_t)(x >> 48) & 0xff;
     *second = hour * 3600 + minute * 60 + sec;
-    return (high & 0x8080808080808080ULL) == 0 && hour < 24 && minute < 60 && sec < 60;
+    return hour < 24 && minute < 60 && sec < 60;
 }
 
-/* The fraction that the format allows here; moves *at behind it. */
-static inline bool memo_fraction(const struct date_state *state, slice text, uint32_t *at,
-                                 int32_t *ms)
+/* The n bytes at p are a separator and digits as the format allows them. The word that is read
+ * ends with the fraction's last or eighth digit: what lies before, the clock, is shifted out. */
+static inline bool fraction_read(const struct date_state *state, const char *p, uint32_t n,
+                                 uint32_t *ms)
 {
-    static const int32_t scale[4] = {0, 100, 10, 1};
-    bool begins = *at < text.n && (text.p[*at] == state->fraction_separator[0] ||
-                                   text.p[*at] == state->fraction_separator[1]);
-    if (!begins) return state->fraction_optional;
-    uint32_t n = 0, from = *at + 1;
-    int32_t value = 0;
-    while (n < state->fraction_max && from + n < text.n) {
-        uint32_t digit = (uint32_t)(text.p[from + n] - '0');
-        if (digit > 9) break;
-        if (n < 3) value = value * 10 + (int32_t)digit;
-        n++;
-    }
-    *ms = value * scale[n < 3 ? n : 3];
-    *at = from + n;
-    return n > 0;
+    if (*p != state->fraction_separator[0] && *p != state->fraction_separator[1]) return false;
+    if (--n == 0 || n > state->fraction_max) return false;
+    uint32_t first = n < 8 ? n : 8;
+    uint64_t x = (load64(p + 1 + first - 8) ^ 0x3030303030303030ULL) >> (64 - 8 * first);
+    for (uint32_t i = 8; i < n; i++)
+        if (p[1 + i] < '0' || p[1 + i] > '9') return false;
+    *ms = (uint32_t)(x & 0xff) * 100 + (uint32_t)(x >> 8 & 0xff) * 10 + (uint32_t)(x >> 16 & 0xff);
+    return all_digits(x);
 }
 
-static inline bool memo_read(const struct date_format *format, const struct date_state *state,
-                             slice text, const struct tz *zone, int64_t *out_ns)
+/* Reads a text that differs from the last one in its clock only. The text before the clock is
+ * compared with 8 bytes that may reach into the clock, the one behind with those before its end. */
+static inline bool memo_read(const struct date_state *state, slice text, const struct tz *zone,
+                             int64_t now_ns, int64_t *out_ns)
 {
-    uint32_t at = state->before_n, second;
-    int32_t ms = 0;
-    if (!state->known || state->zone != zone || text.n < at + 8 + state->after_n) return false;
-    const char *clock = text.p + at;
-    if (!packed_is(text.p, at, state->before)) return false;
-    if (clock[2] != format->clock.separator[0] || clock[5] != format->clock.separator[1])
-        return false;
-    if (!clock_read(clock, &second)) return false;
-    at += 8;
-    if (state->fraction_max > 0 && !memo_fraction(state, text, &at, &ms)) return false;
-    if (text.n - at != state->after_n) return false;
-    if (!packed_is(text.p + at, state->after_n, state->after)) return false;
+    uint32_t fixed = state->before_n + 8 + state->after_n, second, ms = 0;
+    if (!state->known || state->zone != zone || text.n < fixed) return false;
+    if (now_ns < state->now_from_ns || now_ns >= state->now_until_ns) return false;
+    const char *p = text.p, *end = p + text.n, *clock = p + state->before_n;
+    uint64_t before =
+        (load64(p) ^ state->before[0]) | (load64(p + state->before_second) ^ state->before[1]);
+    uint64_t after =
+        (load64(end - 8) ^ state->after[0]) | (load64(end - state->after_second) ^ state->after[1]);
+    if ((before & state->before_mask) | (after & state->after_mask)) return false;
+    if (!clock_read(clock, state->clock_zero, &second)) return false;
+    uint32_t fraction_n = text.n - fixed;
+    bool good = fraction_n == 0 ? state->fraction_optional
+                                : fraction_read(state, clock + 8, fraction_n, &ms);
+    if (!good) return false;
     *out_ns = state->base_ns + second * NS_PER_SEC + ms * NS_PER_MS;
     return true;
 }
@@ -377,7 +351,7 @@ static void memo_fraction_rule(const struct date_format *format, struct date_sta
         state->fraction_max = format->clock.fraction_max;
         state->fraction_separator[0] = state->fraction_separator[1] =
             format->clock.fraction_separator;
-        state->fraction_optional = false;
+        state->fraction_optional = format->clock.fraction_max == 0;
         return;
     }
     /* ISO8601: up to nine digits after a T, the four variants with a blank want one to three. */
@@ -393,6 +367,22 @@ struct parsed {
     struct date_trace trace;
     int64_t local_ms, utc_ms;
 };
+
+/* The texts before and behind the clock, which with its eight bytes are at least eight. */
+static void memo_texts(struct date_state *state, slice text, uint32_t before_n, uint32_t after_n)
+{
+    const char *end = text.p + text.n;
+    state->before_n = before_n;
+    state->before_second = before_n > 8 ? before_n - 8 : 0;
+    state->before_mask = before_n >= 8 ? UINT64_MAX : (1ULL << 8 * before_n) - 1;
+    state->before[0] = load64(text.p);
+    state->before[1] = load64(text.p + state->before_second);
+    state->after_n = after_n;
+    state->after_second = after_n > 8 ? after_n : 8;
+    state->after_mask = after_n >= 8 ? UINT64_MAX : ~(UINT64_MAX >> 8 * after_n);
+    state->after[0] = load64(end - 8);
+    state->after[1] = load64(end - state->after_second);
+}
 
 static void memo_write(const struct date_format *format, struct date_state *state,
                        const struct parsed *p, const struct tz *zone)
@@ -411,10 +401,14 @@ static void memo_write(const struct date_format *format, struct date_state *stat
     memo_fraction_rule(format, state, blank,
                        trace->clock_until > trace->fraction_from ? p->text.p[trace->fraction_from]
                                                                  : 0);
-    state->before_n = trace->clock_from;
-    state->after_n = after_n;
-    pack(p->text.p, trace->clock_from, state->before);
-    pack(p->text.p + trace->clock_until, after_n, state->after);
+    memo_texts(state, p->text, trace->clock_from, after_n);
+    state->clock_zero = 0x3030003030003030ULL |
+                        (uint64_t)(uint8_t)format->clock.separator[0] << 16 |
+                        (uint64_t)(uint8_t)format->clock.separator[1] << 40;
+    if (!yearless(format)) { /* holds whenever it is now */
+        state->now_from_ns = INT64_MIN;
+        state->now_until_ns = INT64_MAX;
+    }
     state->zone = zone;
     state->base_ns = base_s * NS_PER_SEC;
     state->known = true;
@@ -471,11 +465,11 @@ static bool iso_parse(struct date_state *state, struct parsed *p, const struct t
            fields_to_utc(&p->f, state, zone, p->local_ms, &p->utc_ms);
 }
 
+/* The long way. */
 static bool text_parse(const struct date_format *format, struct date_state *state, slice text,
                        const struct tz *zone, int64_t now_ns, int64_t *out_ns)
 {
     if (yearless(format)) now_update(format, state, now_ns);
-    if (memo_read(format, state, text, zone, out_ns)) return true;
     struct parsed p;
     p.text = text;
     p.f.n = p.f.seen = 0;
@@ -566,8 +560,11 @@ bool date_parse_float(const struct date_format *format, double real, int64_t *ou
     return ms_to_ns(java_cast(real * 1000), out_ns);
 }
 
-bool date_parse(const struct date_format *format, struct date_state *state, slice text,
-                const struct tz *zone, int64_t now_ns, int64_t *out_ns)
+/* Apart from date_parse, which then needs no stack of its own for what is usual. */
+static __attribute__((noinline)) bool parse_anew(const struct date_format *format,
+                                                 struct date_state *state, slice text,
+                                                 const struct tz *zone, int64_t now_ns,
+                                                 int64_t *out_ns)
 {
     int64_t ms;
     *out_ns = DATE_UNREAD;
@@ -577,6 +574,14 @@ bool date_parse(const struct date_format *format, struct date_state *state, slic
     case DATE_TAI64N: return tai64n_parse(text, out_ns);
     default: return text_parse(format, state, text, zone, now_ns, out_ns);
     }
+}
+
+bool date_parse(const struct date_format *format, struct date_state *state, slice text,
+                const struct tz *zone, int64_t now_ns, int64_t *out_ns)
+{
+    /* Only formats with a clock are remembered. */
+    if (__builtin_expect(memo_read(state, text, zone, now_ns, out_ns), 1)) return true;
+    return parse_anew(format, state, text, zone, now_ns, out_ns);
 }
 
 /* ---- formats -----------------------------------------------------------------------------------

@@ -28,8 +28,10 @@ struct date_format_error {
  * around the clock of the last event, its date and zone, and the instant its day begins. */
 struct date_state {
     struct tz_hint hint;
-    uint64_t before[2], after[2]; /* the two texts, packed */
-    uint32_t before_n, after_n;
+    /* The two texts, two words each that overlap or are the same, and the bits that count. */
+    uint64_t before[2], before_mask, after[2], after_mask;
+    uint64_t clock_zero; /* "00:00:00" with the format's separators */
+    uint32_t before_n, before_second, after_n, after_second;
     bool known;
     uint8_t fraction_max;
     char fraction_separator[2]; /* either; 0: no fraction */
