@@ -134,12 +134,35 @@ static inline struct value *map_append(struct map *map, struct arena *arena, str
     return &m->val;
 }
 
+#define MAP_EXACT_BYTES(cap) (2 * sizeof(struct map) + (cap) * sizeof(struct member))
+
+/* An empty map with room for `cap` members right behind it, in MAP_EXACT_BYTES of an arena: for
+ * those who make several maps of an event in one piece. */
+static inline struct map *map_placed(void *place, uint32_t cap)
+{
+    struct map *map = place;
+    *map = (struct map){.at = (struct member *)(map + 2), .cap = cap};
+    return map;
+}
+
 /* An empty map with exactly this much room, in one piece. */
 static inline struct map *map_exact(struct arena *arena, uint32_t cap)
 {
-    struct map *map = arena_alloc(arena, 2 * sizeof(struct map) + cap * sizeof(struct member), 16);
-    *map = (struct map){.at = (struct member *)(map + 2), .cap = cap};
-    return map;
+    return map_placed(arena_alloc(arena, MAP_EXACT_BYTES(cap), 16), cap);
+}
+
+/* Room for `cap` members of an empty map and, aligned for maps, `more_bytes` for what is below
+ * them, which are returned. */
+static inline void *map_reserve_with(struct map *map, struct arena *arena, uint32_t cap,
+                                     size_t more_bytes)
+{
+    if (__builtin_expect(cap > MAP_SCAN_MAX, 0)) { /* has an index */
+        map_reserve(map, arena, cap);
+        return arena_alloc(arena, more_bytes, sizeof(struct member));
+    }
+    map->at = arena_alloc(arena, cap * sizeof(struct member) + more_bytes, sizeof(struct member));
+    map->cap = cap;
+    return map->at + cap;
 }
 
 /* Plugins that make the same fields in every event lay each out once, and copy it to the place

@@ -13,6 +13,7 @@
 #define ENGINE_EVENT_VALUE_H
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "engine/base/buf.h"
 #include "engine/base/pages.h"
@@ -108,13 +109,38 @@ static inline struct value value_map(struct map *map)
  * encoders copy it. */
 struct value value_share(struct value v, bool with_json, struct arena *arena);
 
+/* Whether the 8 bytes of a text are digits. */
+static inline bool eight_digits(uint64_t text)
+{
+    uint64_t x = text ^ 0x3030303030303030ULL; /* 0 to 9 for digits, more for all else */
+    return (((x + 0x7676767676767676ULL) | x) & 0x8080808080808080ULL) == 0;
+}
+
+/* Whether n bytes are digits, by one or two words that overlap: numbers are short. */
+static inline bool text_is_digits(const char *p, uint32_t n)
+{
+    uint64_t first = 0, last = 0;
+    uint32_t first4, last4;
+    if (n >= 8) {
+        memcpy(&first, p, 8), memcpy(&last, p + n - 8, 8);
+        for (uint32_t i = 8; i + 8 < n; i++)
+            if (p[i] < '0' || p[i] > '9') return false;
+        return eight_digits(first) && eight_digits(last);
+    }
+    if (n >= 4) {
+        memcpy(&first4, p, 4), memcpy(&last4, p + n - 4, 4);
+        return eight_digits(first4 | (uint64_t)last4 << 32);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (p[i] < '0' || p[i] > '9') return false;
+    return true;
+}
+
 /* Whether JSON writes this integer as it is written here: then encoders may copy its text. */
 static inline bool int_text_is_json(slice text)
 {
     if (text.n == 0 || text.n > 18) return false; /* 18 digits fit 64 bits */
-    for (uint32_t i = 0; i < text.n; i++)
-        if (text.p[i] < '0' || text.p[i] > '9') return false;
-    return text.p[0] != '0' || text.n == 1;
+    return text_is_digits(text.p, text.n) && (text.p[0] != '0' || text.n == 1);
 }
 /* Such an integer; the text must live as long as the batch. */
 static inline struct value value_int_text(slice text)

@@ -1,4 +1,4 @@
-/* syslog_event.c - the direct way: constant keys, exact maps, borrowed strings. */
+/* syslog_event.c - the direct way: constant keys, exact maps in one piece, borrowed strings. */
 #include "engine/inputs/syslog_event.h"
 
 #include "engine/base/number.h"
@@ -6,6 +6,13 @@
 
 /* fill_legacy sets up to MAP_CAP_FIRST fields, fill_ecs half of these. */
 #define ECS_FIELDS 10u
+/* Room in the maps of an event in ECS modes: [event], [host], [process] have two members. */
+#define PAIR_BYTES MAP_EXACT_BYTES(2)
+#define LOG_BYTES MAP_EXACT_BYTES(1)
+#define LOG_SYSLOG_FIELDS 7u
+/* Copied by those who have all they need as constants, and always by value: then each use is made
+ * for what it knows, and nothing is stored to be read back. */
+#define INLINE static inline __attribute__((always_inline))
 
 /* What a line says, whichever of the two formats it is in. */
 struct syslog_reading {
@@ -66,47 +73,57 @@ static struct value number_text(struct arena *arena, uint32_t number)
     return (struct value){.type = VALUE_INT, .flags = VALUE_RAW, .n = n, .u.str = text};
 }
 
-static struct value *values(struct arena *arena, uint32_t n)
+static struct value number(const struct syslog_event_cfg *cfg, uint32_t num)
 {
-    return arena_alloc(arena, n * sizeof(struct value), 16);
+    return num < SYSLOG_PRIORITIES ? cfg->number[num] : value_int(num);
+}
+
+/* The first members of [log][syslog] of an RFC 5424 line; its version is always 1. */
+static void log_head(const struct syslog_event_cfg *cfg, struct member *at, uint32_t priority,
+                     struct value severity, struct value facility)
+{
+    at = member_any(at, &cfg->field[SYSLOG_PRIORITY], number(cfg, priority));
+    at = member_any(at, &cfg->severity_field, severity);
+    at = member_any(at, &cfg->facility_field, facility);
+    member_any(at, &cfg->field[SYSLOG_VERSION], syslog_version_text(1, NULL));
+}
+
+static void prepare_logs(struct syslog_event_cfg *cfg, struct arena *arena)
+{
+    struct value severity[SYSLOG_SEVERITIES];
+    for (uint32_t i = 0; i < SYSLOG_SEVERITIES; i++)
+        severity[i] = value_share(severity_map(cfg, arena, i), true, arena);
+    cfg->log_of = arena_alloc(arena, SYSLOG_PRIORITIES * sizeof(*cfg->log_of), 32);
+    cfg->log_head_of = arena_alloc(arena, SYSLOG_PRIORITIES * sizeof(*cfg->log_head_of), 32);
+    struct value facility = value_nil();
+    for (uint32_t i = 0; i < SYSLOG_PRIORITIES; i++) {
+        if (i % SYSLOG_SEVERITIES == 0)
+            facility = value_share(facility_map(cfg, arena, i / SYSLOG_SEVERITIES), true, arena);
+        log_head(cfg, cfg->log_head_of[i], i, severity[i % SYSLOG_SEVERITIES], facility);
+        member_any(&cfg->log_of[i], &cfg->log, value_share(log_map(cfg, arena, i), true, arena));
+    }
 }
 
 void syslog_event_prepare(struct syslog_event_cfg *cfg, struct arena *arena)
 {
     for (uint32_t i = 0; i < SYSLOG_PRIORITIES; i++) cfg->number[i] = number_text(arena, i);
     if (!cfg->ecs) return;
-    cfg->log_map = values(arena, SYSLOG_PRIORITIES);
-    cfg->severity_map = values(arena, SYSLOG_SEVERITIES);
-    cfg->facility_map = values(arena, SYSLOG_FACILITIES);
-    for (uint32_t i = 0; i < SYSLOG_PRIORITIES; i++)
-        cfg->log_map[i] = value_share(log_map(cfg, arena, i), true, arena);
-    for (uint32_t i = 0; i < SYSLOG_SEVERITIES; i++)
-        cfg->severity_map[i] = value_share(severity_map(cfg, arena, i), true, arena);
-    for (uint32_t i = 0; i < SYSLOG_FACILITIES; i++)
-        cfg->facility_map[i] = value_share(facility_map(cfg, arena, i), true, arena);
+    prepare_logs(cfg, arena);
     struct map *service = map_exact(arena, 1);
     map_close(service, member_any(service->at, &cfg->field[SYSLOG_SERVICE], cfg->service_type));
-    cfg->service_map = value_share(value_map(service), true, arena);
+    member_any(&cfg->service, &cfg->service, value_share(value_map(service), true, arena));
 }
 
-static struct value number(const struct syslog_event_cfg *cfg, uint32_t num)
-{
-    return num < SYSLOG_PRIORITIES ? cfg->number[num] : value_int(num);
-}
-
-static struct member *put_modern(const struct syslog_event_cfg *cfg, struct batch *b,
+INLINE struct member *put_modern(const struct syslog_event_cfg *cfg, struct batch *b,
                                  struct member *at, const struct syslog_5424 *m)
 {
-    struct value version = value_int(m->version);
-    if (cfg->ecs) version = syslog_version_text(m->version, &b->arena);
-    at = member_any(at, &cfg->field[SYSLOG_VERSION], version);
     at = member_if_text(at, &cfg->field[SYSLOG_MSGID], m->msgid);
     if (m->structured_data.p == NULL) return at;
     return member_any(at, &cfg->field[SYSLOG_STRUCTURED_DATA],
                       syslog_structured_data(m->structured_data, &b->arena));
 }
 
-static struct member *fill_legacy(const struct syslog_event_cfg *cfg, struct batch *b,
+INLINE struct member *fill_legacy(const struct syslog_event_cfg *cfg, struct batch *b,
                                   struct member *at, const struct syslog_reading *r, slice host)
 {
     const struct member *field = cfg->field;
@@ -120,7 +137,10 @@ static struct member *fill_legacy(const struct syslog_event_cfg *cfg, struct bat
     at = member_if_text(at, &field[SYSLOG_PID], r->pid);
     at = member_any(at, &field[SYSLOG_SEVERITY], number(cfg, severity));
     at = member_any(at, &field[SYSLOG_FACILITY], number(cfg, facility));
-    if (r->modern != NULL) at = put_modern(cfg, b, at, r->modern);
+    if (r->modern != NULL) {
+        at = member_any(at, &field[SYSLOG_VERSION], value_int(r->modern->version));
+        at = put_modern(cfg, b, at, r->modern);
+    }
     if (!cfg->use_labels) return at;
     const struct value *name = label(&cfg->facility, facility);
     if (name != NULL) at = member_any(at, &field[SYSLOG_FACILITY_LABEL], *name);
@@ -128,134 +148,170 @@ static struct member *fill_legacy(const struct syslog_event_cfg *cfg, struct bat
     return name == NULL ? at : member_any(at, &field[SYSLOG_SEVERITY_LABEL], *name);
 }
 
-/* [log]: the same for all lines of a priority, but for what RFC 5424 adds. */
-static struct value make_log(const struct syslog_event_cfg *cfg, struct batch *b,
-                             const struct syslog_reading *r, const struct value *odd_pid)
+/* [log] of an RFC 5424 line, at `place`. */
+INLINE struct map *modern_log(const struct syslog_event_cfg *cfg, struct batch *b, char *place,
+                              const struct syslog_reading *r, const struct value *odd_pid)
 {
     struct arena *arena = &b->arena;
-    if (r->priority >= SYSLOG_PRIORITIES && r->modern == NULL)
-        return log_map(cfg, arena, r->priority);
-    if (r->modern == NULL) return cfg->log_map[r->priority];
-    struct map *log = map_exact(arena, 1), *syslog = map_exact(arena, 7);
-    uint32_t severity = r->priority & 7, facility = r->priority >> 3;
-    bool usual = facility < SYSLOG_FACILITIES;
+    struct map *log = map_placed(place, 1);
+    struct map *syslog = map_placed(place + LOG_BYTES, LOG_SYSLOG_FIELDS);
     map_close(log, member_map(log->at, &cfg->syslog, syslog));
-    struct member *at =
-        member_any(syslog->at, &cfg->field[SYSLOG_PRIORITY], number(cfg, r->priority));
-    at = member_any(at, &cfg->severity_field, cfg->severity_map[severity]);
-    at = member_any(at, &cfg->facility_field,
-                    usual ? cfg->facility_map[facility] : facility_map(cfg, arena, facility));
-    at = put_modern(cfg, b, at, r->modern);
+    if (__builtin_expect(r->priority < SYSLOG_PRIORITIES, 1))
+        memcpy(syslog->at, cfg->log_head_of[r->priority], sizeof(cfg->log_head_of[0]));
+    else
+        log_head(cfg, syslog->at, r->priority, severity_map(cfg, arena, r->priority & 7),
+                 facility_map(cfg, arena, r->priority >> 3));
+    struct member *at = put_modern(cfg, b, syslog->at + SYSLOG_LOG_HEAD, r->modern);
     if (odd_pid != NULL) at = member_any(at, &cfg->field[SYSLOG_PROCID], *odd_pid);
     map_close(syslog, at);
-    return value_map(log);
+    return log;
 }
 
-static struct member *fill_ecs(const struct syslog_event_cfg *cfg, struct batch *b,
+/* [log] of an RFC 3164 line: the same for all lines of a priority. */
+INLINE struct member *put_log(const struct syslog_event_cfg *cfg, struct batch *b,
+                              struct member *at, uint32_t priority)
+{
+    if (__builtin_expect(priority >= SYSLOG_PRIORITIES, 0))
+        return member_any(at, &cfg->log, log_map(cfg, &b->arena, priority));
+    *at = cfg->log_of[priority];
+    return at + 1;
+}
+
+/* `place` has room for the maps. */
+INLINE struct member *fill_ecs(const struct syslog_event_cfg *cfg, struct batch *b, char *place,
                                struct member *at, const struct syslog_reading *r, slice host)
 {
-    struct arena *arena = &b->arena;
-    struct value pid = r->pid.p == NULL ? value_nil() : syslog_pid(r->pid);
-    bool odd_pid = pid.type == VALUE_STRING && r->modern != NULL;
-    at = member_any(at, &cfg->log, make_log(cfg, b, r, odd_pid ? &pid : NULL));
+    struct map *original = map_placed(place, 2);
+    map_close(original, member_text(original->at, &cfg->text.original_field, r->text, 0));
+    at = member_map(at, &cfg->text.event_field, original);
 
-    struct map *where = map_exact(arena, 2);
+    struct value pid = r->pid.p == NULL ? value_nil() : syslog_pid(r->pid);
+    bool odd_pid = r->modern != NULL && pid.type == VALUE_STRING;
+    if (r->modern == NULL)
+        at = put_log(cfg, b, at, r->priority);
+    else
+        at = member_map(at, &cfg->log,
+                        modern_log(cfg, b, place + 3 * PAIR_BYTES, r, odd_pid ? &pid : NULL));
+
+    struct map *where = map_placed(place + PAIR_BYTES, 2);
     struct member *below = member_text(where->at, &cfg->field[SYSLOG_HOST], host, VALUE_CLEAN);
     map_close(where, member_if_text(below, &cfg->field[SYSLOG_LOGSOURCE], r->hostname));
     at = member_map(at, &cfg->host_field, where);
 
     bool has_pid = pid.type != VALUE_NIL && !odd_pid;
     if (r->program.p != NULL || has_pid) {
-        struct map *process = map_exact(arena, 2);
+        struct map *process = map_placed(place + 2 * PAIR_BYTES, 2);
         below = member_if_text(process->at, &cfg->field[SYSLOG_PROGRAM], r->program);
         if (has_pid) below = member_any(below, &cfg->field[SYSLOG_PID], pid);
         map_close(process, below);
         at = member_map(at, &cfg->process, process);
     }
-    at = member_any(at, &cfg->service, cfg->service_map);
+    *at++ = cfg->service;
     /* Left only where it could not be read. */
     if (!r->has_time && r->modern == NULL)
         at = member_if_text(at, &cfg->field[SYSLOG_TIMESTAMP], r->timestamp);
     return at;
 }
 
-/* Part by part: a slice that was just written cannot be read back in one piece without waiting. */
-static inline __attribute__((always_inline)) void take(slice *to, const slice *from)
+INLINE void event_write(const struct syslog_event_cfg *cfg, struct batch *b,
+                        const struct syslog_reading *r, slice host)
 {
-    to->p = from->p;
-    to->n = from->n;
+    struct event *ev = batch_add(b);
+    if (ev == NULL) return;
+    if (r->has_time) ev->time = value_time(r->time_ns);
+    struct member *at;
+    if (cfg->ecs) {
+        size_t maps = 3 * PAIR_BYTES;
+        if (r->modern != NULL) maps += LOG_BYTES + MAP_EXACT_BYTES(LOG_SYSLOG_FIELDS);
+        char *place =
+            map_reserve_with(&ev->data, &b->arena, batch_fields_room(b, ECS_FIELDS), maps);
+        at = member_text(ev->data.at, &cfg->text.message, r->message, 0);
+        *at++ = cfg->text.version;
+        at = fill_ecs(cfg, b, place, at, r, host);
+    } else {
+        map_reserve(&ev->data, &b->arena, batch_fields_room(b, MAP_CAP_FIRST));
+        at = member_text(ev->data.at, &cfg->text.message, r->message, 0);
+        *at++ = cfg->text.version;
+        at = fill_legacy(cfg, b, at, r, host);
+    }
+    map_close(&ev->data, at);
+    if (r->failed) event_tag(b, ev, SLICE("_grokparsefailure_sysloginput"), true);
+    if (r->timestamp.p != NULL && !r->has_time) event_tag(b, ev, SLICE("_dateparsefailure"), true);
 }
 
-static bool read_modern(struct syslog_event_state *s, const struct syslog_event_cfg *cfg,
-                        struct batch *b, struct syslog_5424 *m, struct syslog_reading *r)
+/* A slice that was just written cannot be read back in one piece without waiting. */
+INLINE slice parts(const slice *s)
 {
-    if (!cfg->rfc5424 || syslog_detect(r->text) != SYSLOG_KIND_5424) return false;
-    slice text = r->text;
-    while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r')) text.n--;
-    if (!syslog_5424_parse(text, m)) return false;
-    r->modern = m;
-    r->priority = m->priority;
-    take(&r->message, &m->message);
-    if (m->message.p == NULL) r->message = SLICE("");
-    take(&r->timestamp, &m->timestamp);
-    r->timestamp8601.p = NULL;
-    take(&r->hostname, &m->hostname);
-    take(&r->program, &m->app_name);
-    take(&r->pid, &m->procid);
-    if (m->timestamp.p != NULL)
-        r->has_time = syslog_time(s->date, cfg, m->timestamp, true, b->now_ns, &r->time_ns);
-    return true;
+    return (slice){s->p, s->n};
 }
 
-static bool read_plain(struct syslog_event_state *s, const struct syslog_event_cfg *cfg,
-                       struct batch *b, struct syslog_reading *r)
+static void add_modern(struct syslog_event_state *s, const struct syslog_event_cfg *cfg,
+                       struct batch *b, slice text, const struct syslog_5424 *m, slice host)
 {
-    struct syslog_fields f;
-    if (!syslog_3164_parse(r->text, cfg->ecs ? SYSLOG_ECS : SYSLOG_LEGACY, &f)) return false;
-    r->priority = f.priority;
+    int64_t ns = 0;
+    slice time = parts(&m->timestamp);
+    bool timed = time.p != NULL && syslog_time(s->date, cfg, time, true, b->now_ns, &ns);
+    struct syslog_reading r = {.text = text,
+                               .message = m->message.p == NULL ? SLICE("") : parts(&m->message),
+                               .timestamp = time,
+                               .hostname = parts(&m->hostname),
+                               .program = parts(&m->app_name),
+                               .pid = parts(&m->procid),
+                               .modern = m,
+                               .priority = m->priority,
+                               .has_time = timed,
+                               .time_ns = ns};
+    event_write(cfg, b, &r, host);
+}
+
+static void add_plain(struct syslog_event_state *s, const struct syslog_event_cfg *cfg,
+                      struct batch *b, slice text, const struct syslog_fields *f, slice host)
+{
+    int64_t ns = 0;
+    slice time = parts(&f->timestamp);
+    bool timed = time.p != NULL && syslog_time(s->date, cfg, time, f->iso8601, b->now_ns, &ns);
     /* With "<a.b>" inside, the legacy pattern finds two priorities, and a list is no number. */
-    if (f.facility.p != NULL && !cfg->ecs) r->priority = SYSLOG_PRIORITY_UNKNOWN;
-    take(&r->message, &f.message);
-    take(&r->timestamp, &f.timestamp);
-    take(&r->timestamp8601, &f.timestamp8601);
-    if (cfg->ecs) r->timestamp8601.p = NULL;
-    take(&r->hostname, &f.logsource);
-    take(&r->program, &f.program);
-    take(&r->pid, &f.pid);
-    if (f.timestamp.p != NULL)
-        r->has_time = syslog_time(s->date, cfg, f.timestamp, f.iso8601, b->now_ns, &r->time_ns);
-    return true;
+    bool two = f->facility.p != NULL && !cfg->ecs;
+    struct syslog_reading r = {.text = text,
+                               .message = parts(&f->message),
+                               .timestamp = time,
+                               .timestamp8601 = cfg->ecs ? SLICE_NONE : parts(&f->timestamp8601),
+                               .hostname = parts(&f->logsource),
+                               .program = parts(&f->program),
+                               .pid = parts(&f->pid),
+                               .priority = two ? SYSLOG_PRIORITY_UNKNOWN : f->priority,
+                               .has_time = timed,
+                               .time_ns = ns};
+    event_write(cfg, b, &r, host);
 }
 
-static void reading_fail(struct syslog_event_state *s, struct syslog_reading *r)
+static __attribute__((noinline)) void add_failed(const struct syslog_event_cfg *cfg,
+                                                 struct batch *b, slice text, slice host)
 {
-    *r = (struct syslog_reading){
-        .text = r->text, .message = r->text, .priority = SYSLOG_PRIORITY_UNKNOWN, .failed = true};
-    s->unparsed++;
+    struct syslog_reading r = {
+        .text = text, .message = text, .priority = SYSLOG_PRIORITY_UNKNOWN, .failed = true};
+    event_write(cfg, b, &r, host);
+}
+
+static slice without_newlines(slice text)
+{
+    while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r')) text.n--;
+    return text;
 }
 
 void syslog_event_add(struct syslog_event_state *s, const struct syslog_event_cfg *cfg,
                       struct batch *b, slice raw, bool known_good, slice host)
 {
     struct syslog_5424 modern;
-    struct syslog_reading r;
-    r.text = text_event_decode(&s->text, &cfg->text, raw, known_good, &b->arena);
-    r.modern = NULL;
-    r.failed = r.has_time = false;
-    if (!read_modern(s, cfg, b, &modern, &r) && !read_plain(s, cfg, b, &r)) reading_fail(s, &r);
-    struct event *ev = batch_add(b);
-    if (ev == NULL) return;
-    map_reserve(&ev->data, &b->arena, batch_fields_room(b, cfg->ecs ? ECS_FIELDS : MAP_CAP_FIRST));
-    struct member *at = member_text(ev->data.at, &cfg->text.message, r.message, 0);
-    *at++ = cfg->text.version;
-    if (r.has_time) ev->time = value_time(r.time_ns);
-    if (cfg->ecs) {
-        at = text_event_put_original(&cfg->text, b, at, r.text);
-        at = fill_ecs(cfg, b, at, &r, host);
+    struct syslog_fields plain;
+    slice text = text_event_decode(&s->text, &cfg->text, raw, known_good, &b->arena);
+    if (cfg->rfc5424 && syslog_5424_likely(text) &&
+        syslog_5424_parse(without_newlines(text), &modern)) {
+        add_modern(s, cfg, b, text, &modern, host);
+    } else if (syslog_3164_parse(text, cfg->ecs ? SYSLOG_ECS : SYSLOG_LEGACY, &plain)) {
+        add_plain(s, cfg, b, text, &plain, host);
     } else {
-        at = fill_legacy(cfg, b, at, &r, host);
+        s->unparsed++;
+        add_failed(cfg, b, text, host);
     }
-    map_close(&ev->data, at);
-    if (r.failed) event_tag(b, ev, SLICE("_grokparsefailure_sysloginput"), true);
-    if (r.timestamp.p != NULL && !r.has_time) event_tag(b, ev, SLICE("_dateparsefailure"), true);
 }

@@ -20,6 +20,8 @@
 #define SYSLOG_PRIORITIES 192u
 #define SYSLOG_FACILITIES 24u
 #define SYSLOG_SEVERITIES 8u
+/* Members of [log][syslog] that the priority alone decides, where there are more. */
+#define SYSLOG_LOG_HEAD 4u
 
 /* Everything that is set, by name or by reference. */
 enum syslog_at {
@@ -60,9 +62,8 @@ struct syslog_event_cfg {
     struct value service_type;
     /* What depends on the priority alone, made once: numbers as text, [log] and its parts. */
     struct value number[SYSLOG_PRIORITIES];
-    struct value *log_map, *severity_map, *facility_map; /* ECS only */
-    struct value service_map;
-    struct grok_set *grok; /* NULL: the built-in parsers */
+    struct member *log_of, (*log_head_of)[SYSLOG_LOG_HEAD]; /* ECS only */
+    struct grok_set *grok;                                  /* NULL: the built-in parsers */
     struct fieldref *capture;
     const struct grok_capture *captures;
     uint32_t capture_n;

@@ -59,18 +59,21 @@ static void put_again(struct value *there, struct value val, struct arena *arena
     there->key_flags = flags;
 }
 
+/* Most have one element or two, of few parameters. */
+#define SD_ELEMENTS 2u
+#define SD_PARAMETERS 4u
+
 struct value syslog_structured_data(slice structured_data, struct arena *arena)
 {
-    struct map *all = map_new(arena), *map = NULL;
+    struct map *all = map_exact(arena, SD_ELEMENTS), *map = NULL;
     struct syslog_sd at = syslog_sd_start(structured_data);
     const char *open = NULL;
-    map_reserve(all, arena, 2);
     while (syslog_sd_next(&at)) {
         if (open != at.element.p) {
             open = at.element.p;
             struct key id = key_borrow(at.element);
             struct member *m = map_find(all, id.name, id.hash);
-            map = m != NULL ? m->val.u.map : map_new(arena);
+            map = m != NULL ? m->val.u.map : map_exact(arena, SD_PARAMETERS);
             if (m == NULL) map_append(all, arena, id, value_map(map));
         }
         if (at.name.p == NULL) continue;

@@ -31,10 +31,10 @@ void text_event_stop(struct text_event_state *state)
     charset_decoder_fini(&state->decoder);
 }
 
-slice text_event_decode(struct text_event_state *state, const struct text_event_cfg *cfg,
-                        slice text, bool known_good, struct arena *arena)
+slice text_event_convert(struct text_event_state *state, const struct text_event_cfg *cfg,
+                         slice text, struct arena *arena)
 {
-    if (cfg->charset->utf8 && (known_good || utf8_scan_valid(text))) return text;
+    if (cfg->charset->utf8 && utf8_scan_valid(text)) return text;
     bool changed = false;
     slice out = charset_decode(&state->decoder, text, arena, &changed);
     uint64_t held;

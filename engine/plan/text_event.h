@@ -31,9 +31,17 @@ struct text_event_state {
 err text_event_start(struct text_event_state *state, const struct text_event_cfg *cfg) MUST_USE;
 void text_event_stop(struct text_event_state *state);
 
+/* text_event_decode for what must be looked at. */
+slice text_event_convert(struct text_event_state *state, const struct text_event_cfg *cfg,
+                         slice text, struct arena *arena);
 /* The text in UTF-8; known_good: it was validated already. */
-slice text_event_decode(struct text_event_state *state, const struct text_event_cfg *cfg,
-                        slice text, bool known_good, struct arena *arena);
+static inline slice text_event_decode(struct text_event_state *state,
+                                      const struct text_event_cfg *cfg, slice text, bool known_good,
+                                      struct arena *arena)
+{
+    if (cfg->charset->utf8 && known_good) return text;
+    return text_event_convert(state, cfg, text, arena);
+}
 /* A new event with the (decoded) text; NULL when the batch is full. */
 struct event *text_event_add(const struct text_event_cfg *cfg, struct batch *b, slice text);
 /* Adds [event][original] to an event a codec has made otherwise. */

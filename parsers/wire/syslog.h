@@ -75,6 +75,20 @@ struct syslog_5424 {
 
 /* False sets fault and fault_at; the fields before the fault are valid. */
 bool syslog_5424_parse(slice text, struct syslog_5424 *out);
+/* False when syslog_5424_parse would fail at the version or before: what most texts of the other
+ * kind are told by, without a call. */
+static inline bool syslog_5424_likely(slice text)
+{
+    uint64_t word;
+    if (text.n < sizeof(word)) return true;
+    if (text.p[0] != '<') return false;
+    memcpy(&word, text.p, sizeof(word));
+    uint64_t marks = word ^ 0x3e3e3e3e3e3e3e3eULL; /* zero where '>' is */
+    marks = (marks - 0x0101010101010101ULL) & ~marks & 0x8080808080808080ULL;
+    if (marks == 0) return true;
+    uint32_t behind = (uint32_t)__builtin_ctzll(marks) / 8 + 1;
+    return behind == text.n || text.p[behind] == '1';
+}
 const char *syslog_5424_fault_text(enum syslog_5424_fault fault);
 
 /* Walks the structured data of a parsed message:
@@ -86,7 +100,6 @@ struct syslog_sd {
     slice element, name;
     slice value;  /* raw; see syslog_sd_unescape */
     bool escaped; /* the value contains \" \\ or \] */
-    bool inside;  /* between the brackets of `element` */
 };
 struct syslog_sd syslog_sd_start(slice structured_data);
 bool syslog_sd_next(struct syslog_sd *at);

@@ -10,6 +10,7 @@
 #include "parsers/wire/clear.h"
 #include "parsers/wire/syslog.h"
 #include "parsers/wire/syslog_host.h"
+#include "parsers/wire/syslog_priority.h"
 
 static bool is_digit(char c)
 {
@@ -405,35 +406,15 @@ static uint32_t priority_end(slice text, uint32_t at, struct syslog_fields *out)
     return i + 1;
 }
 
-/* The same for one to three digits with eight bytes to load: no branch depends on how many. The
- * digits are moved to the top of a word, so that absent ones are zero. */
-static uint32_t priority_plain(slice text, uint32_t at, struct syslog_fields *out)
-{
-    if (text.n - at < 8) return 0;
-    uint32_t word;
-    memcpy(&word, text.p + at + 1, 4);
-    uint32_t digits = word - 0x30303030u;
-    uint32_t marks = word ^ 0x3e3e3e3eu; /* zero where '>' is */
-    marks = (marks - 0x01010101u) & ~marks & 0x80808080u;
-    if (marks == 0) return 0;
-    uint32_t n = (uint32_t)__builtin_ctz(marks) / 8;
-    if (n == 0 || n > 3) return 0;
-    digits = digits << 8 << (8 * (3 - n));
-    /* All bytes at most 9: adding 0x76 carries none into its top bit. */
-    if (((digits + 0x76767676u) | digits) & 0x80808080u) return 0;
-    uint32_t first = (word & 0xff) - '0';
-    if (first == 0) return 0;
-    out->priority = (digits >> 8 & 0xff) * 100 + (digits >> 16 & 0xff) * 10 + (digits >> 24);
-    out->priority_text = span(text, at + 1, at + 1 + n);
-    return at + 2 + n;
-}
-
 static bool parse_at(slice text, uint32_t at, enum syslog_dialect dialect,
                      struct syslog_fields *out)
 {
     clear_small(out, sizeof(*out));
-    uint32_t after = priority_plain(text, at, out);
-    if (after == 0) after = priority_end(text, at, out);
+    uint32_t after = syslog_priority_plain(text, at, &out->priority);
+    if (after != 0)
+        out->priority_text = span(text, at + 1, after - 1);
+    else
+        after = priority_end(text, at, out);
     if (after == 0) return false;
     return fast_parse(text, after, out) || careful_parse(text, after, dialect, out);
 }

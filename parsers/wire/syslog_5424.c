@@ -1,10 +1,15 @@
 /*
  * syslog_5424.c - RFC 5424 section 6, as strict as it says and as lenient as syslog.h lists.
+ *
+ * Nearly every header has single spaces between its fields and 64 bytes or more behind its time.
+ * Then the spaces of these are found at once and the fields lie between them. Every other
+ * header, the wrong ones above all, is read field by field.
  */
 #include "parsers/wire/syslog.h"
 
 #include "engine/base/assert.h"
 #include "parsers/wire/clear.h"
+#include "parsers/wire/syslog_priority.h"
 
 /* A cursor over the text. It lives in registers as long as every function that takes it is inlined:
  * in memory, each step would wait for the store of the one before. */
@@ -121,13 +126,19 @@ static uint32_t number_at(const char *p)
     return (uint32_t)(p[0] - '0') * 10 + (uint32_t)(p[1] - '0');
 }
 
-static bool timestamp_valid(slice s)
+/* A day of its month and a full hour at p. */
+static bool minute_valid(const char *p)
 {
     static const uint8_t month_days[] = {0,  31, 29, 31, 30, 31, 30, 31, 31, 30,
                                          31, 30, 31, 0,  0,  0,  0,  0,  0,  0};
-    if (s.n < 20 || !minute_shape(s.p)) return false;
-    uint32_t day = number_at(s.p + 8);
-    if (day == 0 || day > month_days[number_at(s.p + 5)] || number_at(s.p + 11) > 23) return false;
+    if (!minute_shape(p)) return false;
+    uint32_t day = number_at(p + 8);
+    return day != 0 && day <= month_days[number_at(p + 5)] && number_at(p + 11) <= 23;
+}
+
+static bool timestamp_valid(slice s)
+{
+    if (s.n < 20 || !minute_valid(s.p)) return false;
     if (s.p[16] != ':' || !two_digits(s, 17, 0, 59)) return false;
     uint32_t i = 19;
     if (s.p[i] == '.' || s.p[i] == ',') {
@@ -216,6 +227,88 @@ READS bool read_structured_data(struct reader *r)
     return true;
 }
 
+/* ---- the plain header ------------------------------------------------------------------------ */
+
+static inline __m128i load16(const char *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* A bit for each of the 32 bytes at p that is `c`. */
+static inline uint32_t bytes_like(const char *p, char c)
+{
+    const __m128i all = _mm_set1_epi8(c);
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(load16(p), all)) |
+           (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(load16(p + 16), all)) << 16;
+}
+
+/* timestamp_valid for n bytes with 32 to load: no loop over the fraction. */
+static inline bool timestamp_plain(const char *p, uint32_t n)
+{
+    if (n < 20 || !minute_valid(p)) return false;
+    __m128i x = _mm_sub_epi8(load16(p + 16), _mm_set1_epi8('0'));
+    uint32_t digits =
+        (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(9)), x));
+    if (p[16] != ':' || (digits & 6) != 6 || p[17] > '5') return false;
+    uint32_t i = 19;
+    if (p[19] == '.' || p[19] == ',') {
+        uint32_t fraction = (uint32_t)__builtin_ctz(~(digits >> 4));
+        if (fraction == 0 || fraction > 9) return false;
+        i += 1 + fraction;
+    }
+    return (n == i + 1 && p[i] == 'Z') || offset_valid((slice){p + i, n - i});
+}
+
+/* The next field, up to a space that is taken out of `spaces`; its own index in the 64 bytes at p
+ * goes behind that space. False when it is empty or has no end here. */
+static inline __attribute__((always_inline)) bool take_field(const char *p, uint64_t *spaces,
+                                                             uint32_t *at, slice *out)
+{
+    if (*spaces == 0) return false;
+    uint32_t from = *at, end = (uint32_t)__builtin_ctzll(*spaces), n = end - from;
+    *spaces &= *spaces - 1;
+    *at = end + 1;
+    bool absent = n == 1 && p[from] == '-';
+    out->p = absent ? NULL : p + from;
+    out->n = absent ? 0 : n;
+    return n != 0;
+}
+
+/* Where the structured data begins, or 0 when the header is not plain. */
+static inline __attribute__((always_inline)) uint32_t header_plain(slice text,
+                                                                   struct syslog_5424 *out)
+{
+    if (text.n == 0 || text.p[0] != '<') return 0;
+    uint32_t at = syslog_priority_plain(text, 0, &out->priority);
+    if (at == 0 || text.p[at] != '1' || text.p[at + 1] != ' ') return 0;
+    at += 2;
+    const char *p = text.p + at;
+    if (text.n - at < 48) return 0;
+    /* No valid time ends before its 20th byte, or behind the 35th. */
+    uint32_t time_ends = bytes_like(p + 16, ' '), time_n = 1;
+    if (*p == '-') {
+        if (p[1] != ' ') return 0;
+        out->timestamp = SLICE_NONE;
+    } else {
+        if (time_ends == 0) return 0;
+        time_n = 16 + (uint32_t)__builtin_ctz(time_ends);
+        if (!timestamp_plain(p, time_n)) return 0;
+        out->timestamp = (slice){p, time_n};
+    }
+    at += time_n + 1;
+    p = text.p + at;
+    if (text.n - at < 65) return 0;
+    uint64_t spaces = bytes_like(p, ' ') | (uint64_t)bytes_like(p + 32, ' ') << 32;
+    uint32_t i = 0;
+    if (!take_field(p, &spaces, &i, &out->hostname) || !take_field(p, &spaces, &i, &out->app_name))
+        return 0;
+    if (!take_field(p, &spaces, &i, &out->procid) || !take_field(p, &spaces, &i, &out->msgid))
+        return 0;
+    return p[i] == ' ' ? 0 : at + i;
+}
+
+/* ---- any header ------------------------------------------------------------------------------ */
+
 READS bool read_header(struct reader *r, struct syslog_5424 *out)
 {
     uint32_t from = r->at;
@@ -245,28 +338,49 @@ READS bool read_header(struct reader *r, struct syslog_5424 *out)
     return true;
 }
 
+/* What follows the header and its spaces. */
+READS bool read_rest(struct reader *r, struct syslog_5424 *out)
+{
+    slice text = r->text;
+    uint32_t from = r->at;
+    out->message = out->structured_data = SLICE_NONE;
+    if (r->at == text.n) return true;
+    if (reader_peek(r) == '-') {
+        r->at++;
+    } else {
+        if (reader_peek(r) != '[' || !read_structured_data(r))
+            return fault(out, SYSLOG_5424_STRUCTURED_DATA, from);
+        out->structured_data = slice_make(text.p + from, r->at - from);
+    }
+    if (r->at == text.n) return true;
+    if (reader_peek(r) != ' ') return fault(out, SYSLOG_5424_STRUCTURED_DATA, r->at);
+    uint32_t at = r->at + 1;
+    if (text.n - at >= 3 && memcmp(text.p + at, "\xef\xbb\xbf", 3) == 0) {
+        out->bom = true;
+        at += 3;
+    }
+    out->message = (slice){text.p + at, text.n - at};
+    return true;
+}
+
+static __attribute__((noinline)) bool parse_carefully(slice text, struct syslog_5424 *out)
+{
+    struct reader r = {text, 0};
+    clear_small(out, sizeof(*out));
+    if (!read_header(&r, out)) return false;
+    if (!read_spaces(&r)) return true; /* ends after the message id */
+    return read_rest(&r, out);
+}
+
 bool syslog_5424_parse(slice text, struct syslog_5424 *out)
 {
-    clear_small(out, sizeof(*out));
-    struct reader r = {text, 0};
-    if (!read_header(&r, out)) return false;
-    if (!read_spaces(&r) || r.at == text.n) return true; /* ends after the message id */
-    uint32_t from = r.at;
-    if (reader_peek(&r) == '-') {
-        r.at++;
-    } else {
-        if (reader_peek(&r) != '[' || !read_structured_data(&r))
-            return fault(out, SYSLOG_5424_STRUCTURED_DATA, from);
-        out->structured_data = slice_make(text.p + from, r.at - from);
-    }
-    if (r.at == text.n) return true;
-    if (reader_peek(&r) != ' ') return fault(out, SYSLOG_5424_STRUCTURED_DATA, r.at);
-    out->message = slice_from(text, r.at + 1);
-    if (slice_starts(out->message, SLICE("\xef\xbb\xbf"))) {
-        out->bom = true;
-        out->message = slice_from(out->message, 3);
-    }
-    return true;
+    struct reader r = {text, header_plain(text, out)};
+    if (r.at == 0) return parse_carefully(text, out);
+    out->version = 1;
+    out->bom = false;
+    out->fault = SYSLOG_5424_OK;
+    out->fault_at = 0;
+    return read_rest(&r, out);
 }
 
 const char *syslog_5424_fault_text(enum syslog_5424_fault what)
@@ -291,52 +405,52 @@ struct syslog_sd syslog_sd_start(slice structured_data)
     return (struct syslog_sd){.rest = structured_data};
 }
 
-static slice sd_take_name(slice *rest)
+/* The value at `at`, behind its opening quote. */
+static inline uint32_t sd_value_end(slice text, uint32_t at, bool *escaped)
 {
-    uint32_t n = sd_name_end(*rest, 0);
-    slice name = slice_part(*rest, 0, n);
-    *rest = slice_from(*rest, n);
-    return name;
-}
-
-/* The value behind '="', to its quote. */
-static slice sd_take_value(slice *rest, bool *escaped)
-{
-    uint32_t n = 0;
     *escaped = false;
-    while ((n = sd_value_stop(*rest, n)) < rest->n && rest->p[n] != '"') {
+    while ((at = sd_value_stop(text, at)) < text.n && text.p[at] != '"') {
         /* A bracket is escaped, or the parser would have refused it. */
         *escaped = true;
-        n = n + 2 < rest->n ? n + 2 : rest->n;
+        at = at + 2 < text.n ? at + 2 : text.n;
     }
-    slice value = slice_part(*rest, 0, n);
-    *rest = slice_from(*rest, n + 1);
-    return value;
+    return at;
+}
+
+static inline __attribute__((always_inline)) slice between(slice text, uint32_t from, uint32_t to)
+{
+    return (slice){text.p + from, to - from};
 }
 
 bool syslog_sd_next(struct syslog_sd *at)
 {
+    slice text = at->rest;
+    uint32_t i = 0;
     bool opened = false;
-    for (;;) {
-        if (at->rest.n == 0) return false;
-        char c = at->rest.p[0];
-        at->rest = slice_from(at->rest, 1);
+    while (i < text.n) {
+        char c = text.p[i++];
+        uint32_t from = i;
         if (c == '[') {
-            at->element = sd_take_name(&at->rest);
-            at->inside = opened = true;
-        } else if (c == ']') {
-            at->inside = false;
-            if (!opened) continue;
+            i = sd_name_end(text, from);
+            at->element = between(text, from, i);
+            opened = true;
+        } else if (c == ' ' && i < text.n && text.p[i] != ']') {
+            i = sd_name_end(text, from);
+            at->name = between(text, from, i);
+            from = i + 2 < text.n ? i + 2 : text.n; /* behind =" */
+            i = sd_value_end(text, from, &at->escaped);
+            at->value = between(text, from, i);
+            at->rest = slice_from(text, i + 1);
+            return true;
+        } else if (c == ']' && opened) {
             at->name = at->value = SLICE_NONE;
             at->escaped = false;
-            return true;
-        } else if (c == ' ' && at->rest.n > 0 && at->rest.p[0] != ']') {
-            at->name = sd_take_name(&at->rest);
-            at->rest = slice_from(at->rest, 2);
-            at->value = sd_take_value(&at->rest, &at->escaped);
+            at->rest = between(text, i, text.n);
             return true;
         }
     }
+    at->rest = SLICE_NONE;
+    return false;
 }
 
 uint32_t syslog_sd_unescape(slice value, char *out)
