@@ -407,7 +407,8 @@ bool event_has_tag(struct batch *b, struct event *ev, slice tag)
 void event_tag(struct batch *b, struct event *ev, slice tag, bool unique)
 {
     struct key key = core_key(tags_name);
-    struct member *m = map_find(&ev->data, key.name, key.hash);
+    uint32_t guess = UINT32_MAX; /* none: mostly the first tag */
+    struct member *m = map_find_near(&ev->data, key.name, key.hash, &guess);
     if (m != NULL && m->val.type != VALUE_NIL) {
         if (unique && tags_have(b, &m->val, tag)) return;
         struct value tags = appended(b, &m->val, value_string(tag));

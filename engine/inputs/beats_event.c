@@ -58,21 +58,22 @@ void beats_event_stop(struct beats_event_state *s, const struct beats_event_cfg 
     json_reader_fini(&s->reader);
 }
 
-static struct member *text_member(const struct beats_event_cfg *cfg, const struct map *map)
+static struct member *text_member(struct beats_event_state *s, const struct beats_event_cfg *cfg,
+                                  const struct map *map)
 {
-    struct member *m = map_find(map, cfg->message.name, cfg->message.hash);
+    struct member *m = map_find_near(map, cfg->message.name, cfg->message.hash, &s->text_at);
     return m != NULL ? m : map_find(map, cfg->line.name, cfg->line.hash);
 }
 
 /* [event][original] beside what the client says about the event; its text may be lazy. */
-static void add_original(const struct beats_event_cfg *cfg, struct batch *b, struct event *ev,
-                         struct value text)
+static void add_original(struct beats_event_state *s, const struct beats_event_cfg *cfg,
+                         struct batch *b, struct event *ev, struct value text)
 {
-    struct member *m = map_find(&ev->data, cfg->text.event.name, cfg->text.event.hash);
+    const struct key *event = &cfg->text.event;
+    struct member *m = map_find_near(&ev->data, event->name, event->hash, &s->event_at);
     struct map *map;
     if (m == NULL) {
-        map = map_new(&b->arena);
-        map_reserve(map, &b->arena, 2);
+        map = map_exact(&b->arena, 2);
         map_append(&ev->data, &b->arena, cfg->text.event, value_map(map));
     } else if (m->val.type == VALUE_MAP) {
         map = m->val.u.map;
@@ -91,8 +92,8 @@ static struct event *adopt(struct batch *b, struct map data)
 }
 
 /* The plain codec would put the text into message again. */
-static void add_direct(const struct beats_event_cfg *cfg, struct batch *b, struct map *map,
-                       struct member *m)
+static void add_direct(struct beats_event_state *s, const struct beats_event_cfg *cfg,
+                       struct batch *b, struct map *map, struct member *m)
 {
     struct value text = m->val;
     if (!slice_equal(slice_make(m->key, m->key_n), cfg->message.name)) {
@@ -103,7 +104,7 @@ static void add_direct(const struct beats_event_cfg *cfg, struct batch *b, struc
         m->val.key_flags = flags;
     }
     struct event *ev = adopt(b, *map);
-    if (ev != NULL && cfg->ecs) add_original(cfg, b, ev, text);
+    if (ev != NULL && cfg->ecs) add_original(s, cfg, b, ev, text);
 }
 
 static void merge_maps(struct map *to, const struct map *from, struct arena *arena)
@@ -169,12 +170,12 @@ static void add_decoded(struct beats_event_state *s, const struct beats_event_cf
 static void add_map(struct beats_event_state *s, const struct beats_event_cfg *cfg, struct batch *b,
                     struct map *map)
 {
-    struct member *m = text_member(cfg, map);
+    struct member *m = text_member(s, cfg, map);
     if (m == NULL) {
         struct event *ev = adopt(b, *map);
         if (ev != NULL) ev->flags |= EVENT_RAW;
     } else if (cfg->direct && m->val.type == VALUE_STRING) {
-        add_direct(cfg, b, map, m);
+        add_direct(s, cfg, b, map, m);
     } else {
         add_decoded(s, cfg, b, map, m);
     }

@@ -24,6 +24,7 @@ struct beats_event_cfg {
 struct beats_event_state {
     struct json_reader reader;
     struct text_event_state text;
+    uint32_t text_at, event_at; /* where the last document had its text and [event] */
     void *codec_state;
     struct input_counters *counters; /* of the input: what the codec cannot decode; may be NULL */
     uint64_t bad;                    /* documents that are no JSON object */

@@ -64,14 +64,15 @@ struct json_scan {
 /* The keys of the last event, in order, and those of the maps in it. Events of one source mostly
  * have the same: then a comparison gives a key's hash, and that it is no duplicate. */
 #define JSON_SHAPE_KEYS 128u
-#define JSON_SHAPE_KEY_BYTES 32u
+#define JSON_SHAPE_KEY_BYTES 32u /* of a key and two bytes more */
 #define JSON_SHAPE_DEPTH_MAX 8u
 /* Keys of one map, neighbours in the shape. */
 struct json_shape_part {
     uint16_t from, n;
 };
 struct json_shape_key {
-    char key[JSON_SHAPE_KEY_BYTES];
+    char key[JSON_SHAPE_KEY_BYTES]; /* and the '":' that follows it in a text, then NULs */
+    uint32_t mask;                  /* a bit for each byte that counts */
     uint32_t key_n, hash;
     struct json_shape_part below; /* of the map that is its value */
 };

@@ -24,13 +24,18 @@ static struct key core_key(slice name)
 
 enum reserved { HAS_METADATA = 1, HAS_TIMESTAMP = 2, HAS_TAGS = 4, HAS_VERSION = 8 };
 
+/* The hashes of the four, which the compiler knows. */
+static inline __m128i reserved_hashes(void)
+{
+    return _mm_setr_epi32((int)hash_key("@metadata", 9), (int)hash_key("@timestamp", 10),
+                          (int)hash_key("tags", 4), (int)hash_key("@version", 8));
+}
+
 /* Which of the four reserved names may be among the keys, by hash alone: one vector compare a
  * member. SSE is in the baseline of the build. */
 static int reserved_names(const struct map *data)
 {
-    const __m128i names =
-        _mm_setr_epi32((int)hash_key("@metadata", 9), (int)hash_key("@timestamp", 10),
-                       (int)hash_key("tags", 4), (int)hash_key("@version", 8));
+    const __m128i names = reserved_hashes();
     __m128i found = _mm_setzero_si128();
     for (uint32_t i = 0; i < data->n; i++)
         found = _mm_or_si128(found, _mm_cmpeq_epi32(names, _mm_set1_epi32((int)data->at[i].hash)));
@@ -38,9 +43,9 @@ static int reserved_names(const struct map *data)
 }
 
 /* Takes the member out of the map; false when it is not there. */
-static bool take(struct map *data, slice name, struct value *out)
+static bool take(struct map *data, slice name, uint32_t hash, struct value *out)
 {
-    struct member *m = map_find(data, name, hash_key(name.p, name.n));
+    struct member *m = map_find(data, name, hash);
     if (m == NULL) return false;
     *out = m->val;
     map_remove_at(data, (uint32_t)(m - data->at));
@@ -80,18 +85,21 @@ static void check_tags(struct batch *b, struct event *ev)
     struct member *m = map_find(&ev->data, name, hash_key(name.p, name.n));
     if (m == NULL || tags_are_legal(&m->val)) return;
     struct value *item = arena_alloc(&b->arena, sizeof(*item), 16);
-    if (!take(&ev->data, name, item)) return;
+    if (!take(&ev->data, name, m->hash, item)) return;
     map_put(&ev->data, &b->arena, core_key(CORE_NAME("_tags")), value_list(item, 1));
     event_tag(b, ev, SLICE("_tagsparsefailure"), true);
 }
 
 static void adopt_reserved(struct batch *b, struct event *ev, int names)
 {
+    const __m128i hashes = reserved_hashes();
+    uint32_t metadata = (uint32_t)_mm_extract_epi32(hashes, 0);
+    uint32_t timestamp = (uint32_t)_mm_extract_epi32(hashes, 1);
     struct value given;
     bool timed = true;
-    if ((names & HAS_METADATA) && take(&ev->data, SLICE("@metadata"), &given))
+    if ((names & HAS_METADATA) && take(&ev->data, SLICE("@metadata"), metadata, &given))
         if (given.type == VALUE_MAP) ev->meta = *given.u.map;
-    if ((names & HAS_TIMESTAMP) && take(&ev->data, SLICE("@timestamp"), &given))
+    if ((names & HAS_TIMESTAMP) && take(&ev->data, SLICE("@timestamp"), timestamp, &given))
         timed = set_time(b, ev, &given);
     if (names & HAS_TAGS) check_tags(b, ev);
     if (timed) return;

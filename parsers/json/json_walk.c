@@ -208,6 +208,14 @@ static int walk_object(struct json_reader *r, struct map *map, uint32_t depth,
                        struct json_shape_part shape);
 static int walk_list(struct json_reader *r, struct value *out, uint32_t depth);
 
+/* An empty map; that of a shape has its members right behind it. */
+static inline struct map *map_begin(struct json_reader *r, uint32_t depth,
+                                    struct json_shape_part shape)
+{
+    if (shape.n == 0 || shape.n > MAP_SCAN_MAX || depth <= r->event_depth) return map_new(r->arena);
+    return map_placed(arena_alloc(r->arena, MAP_EXACT_BYTES(shape.n), 32), shape.n);
+}
+
 /* Fills *out but for its key_flags. The value begins at token r->at; `shape` is what keys are
  * likely should it be a map. */
 static inline int walk_value(struct json_reader *r, struct value *out, uint32_t depth,
@@ -227,7 +235,7 @@ static inline int walk_value(struct json_reader *r, struct value *out, uint32_t 
         out->type = VALUE_MAP;
         out->flags = 0;
         out->n = 0;
-        out->u.map = map_new(r->arena);
+        out->u.map = map_begin(r, depth, shape);
         return walk_object(r, out->u.map, depth, shape);
     case '[':
         if (depth >= r->depth_max) return fail(r, r->at, JSON_DEPTH);
@@ -374,18 +382,43 @@ static inline bool key_equal(const char *a, const char *b, uint32_t n)
     return ((uint64_t)differ & ((1ull << n) - 1)) == 0;
 }
 
+/* The text at `key` is that of a known key and its '":'. Where the tokens are those of a plain
+ * key, the quote must be its closing one. Names are short: the second half is seldom looked at. */
+static inline bool key_is_known(const char *key, const struct json_shape_key *known)
+{
+    __m128i low = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)key),
+                                 _mm_loadu_si128((const __m128i *)known->key));
+    uint32_t equal = (uint32_t)_mm_movemask_epi8(low), mask = known->mask;
+    if (__builtin_expect(mask > 0xffff, 0)) {
+        __m128i high = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(key + 16)),
+                                      _mm_loadu_si128((const __m128i *)(known->key + 16)));
+        equal |= (uint32_t)_mm_movemask_epi8(high) << 16;
+    }
+    return (~equal & mask) == 0;
+}
+
+/* A key that was written with escapes may hold what ends a string or escapes: with the NULs behind
+ * it, it is no text that comes with the tokens of a plain key. */
+static void shape_key_set(struct json_shape_key *to, const struct member *m)
+{
+    memset(to, 0, sizeof(*to));
+    memcpy(to->key, m->key, m->key_n);
+    to->key_n = m->key_n;
+    to->hash = m->hash;
+    to->mask = UINT32_MAX;
+    if (!(m->val.key_flags & KEY_QUOTED)) return;
+    memcpy(to->key + to->key_n, "\":", 2);
+    to->mask = (uint32_t)((1ull << (to->key_n + 2)) - 1);
+}
+
 static struct json_shape_part shape_add(struct json_shape *shape, const struct map *map,
                                         uint32_t depth)
 {
     struct json_shape_part part = {.from = (uint16_t)shape->n};
     uint32_t n = 0;
-    while (n < map->n && shape->n < JSON_SHAPE_KEYS && map->at[n].key_n <= JSON_SHAPE_KEY_BYTES) {
-        const struct member *m = &map->at[n++];
-        uint32_t i = shape->n++;
-        memset(&shape->at[i], 0, sizeof(shape->at[i]));
-        memcpy(shape->at[i].key, m->key, m->key_n);
-        shape->at[i].key_n = m->key_n;
-        shape->at[i].hash = m->hash;
+    while (n < map->n && shape->n < JSON_SHAPE_KEYS &&
+           map->at[n].key_n + 2 <= JSON_SHAPE_KEY_BYTES) {
+        shape_key_set(&shape->at[shape->n++], &map->at[n++]);
     }
     part.n = (uint16_t)n;
     for (uint32_t i = 0; i < n && depth < JSON_SHAPE_DEPTH_MAX; i++)
@@ -431,16 +464,21 @@ static int walk_shape(struct json_reader *r, struct map *map, uint32_t depth,
         need_at(r, &at);
         uint64_t tokens = load64(view.token + at);
         const uint32_t *position = view.position + at;
-        if ((tokens & 0xffffff) != TOKENS_KEY) break;
-        uint32_t from = position[0] + 1, n = position[1] - from;
-        const char *key = view.text + from;
-        if (n != known->key_n || !key_equal(key, known->key, n)) break;
+        bool plain = (tokens & 0xffffffffffff) == TOKENS_STRING_MORE;
+        if (!plain && (tokens & 0xffffff) != TOKENS_KEY) break;
+        const char *key = view.text + position[0] + 1;
+        uint16_t flags = KEY_QUOTED | KEY_WIRE;
+        if (__builtin_expect(!key_is_known(key, known), 0)) {
+            uint32_t n = position[1] - position[0] - 1;
+            if (n != known->key_n || !key_equal(key, known->key, n)) break;
+            if (position[2] - position[1] != 1) flags = KEY_QUOTED;
+        }
         m->key = key;
-        m->key_n = n;
+        m->key_n = known->key_n;
         m->hash = known->hash;
-        m->val.key_flags = KEY_QUOTED | (position[2] - position[1] == 1 ? KEY_WIRE : 0);
-        if (__builtin_expect((tokens & 0xffffffffffff) == TOKENS_STRING_MORE, 1)) {
-            from = position[3] + 1;
+        m->val.key_flags = flags;
+        if (__builtin_expect(plain, 1)) {
+            uint32_t from = position[3] + 1;
             m->val.type = VALUE_STRING;
             m->val.flags = VALUE_CLEAN;
             m->val.n = position[4] - from;
