@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "engine/base/assert.h"
 #include "tests/unit/t.h"
 
 static void rfc_examples(void **state)
@@ -104,6 +105,49 @@ static void faults(void **state)
     }
 }
 
+/* Another space between the fields is forgiven, and keeps the parser from its short way through a
+ * plain header: both ways must say the same. */
+static void ways_agree(void **state)
+{
+    (void)state;
+    static const char *const times[] = {"2003-10-11T22:14:15Z",
+                                        "2003-10-11T22:14:15.003Z",
+                                        "2003-10-11T22:14:15,123456789+01:00",
+                                        "2003-10-11T22:14:15.1-0330",
+                                        "2003-10-11T22:14:15.1234567890Z",
+                                        "2003-10-11T22:14:60Z",
+                                        "2003-02-30T22:14:15Z",
+                                        "2003-10-11T22:14:15.Z",
+                                        "2003-10-11T22:14:15",
+                                        "-"};
+    static const char *const fields[] = {"web-01.example.com app 77 ID47", "- - - -", "h a 1 -",
+                                         "-- app - i"};
+    static const char *const rests[] = {"- message", "[a b=\"c\"] \xef\xbb\xbfmessage", "[a]",
+                                        "[a b]", "-x"};
+    for (uint32_t i = 0; i < ARRAY_LEN(times) * ARRAY_LEN(fields) * ARRAY_LEN(rests); i++) {
+        const char *time = times[i % ARRAY_LEN(times)];
+        const char *field = fields[i / ARRAY_LEN(times) % ARRAY_LEN(fields)];
+        const char *rest = rests[i / ARRAY_LEN(times) / ARRAY_LEN(fields)];
+        char one[512], two[512];
+        snprintf(one, sizeof(one), "<165>1 %s %s %s%*s", time, field, rest, 80, "");
+        snprintf(two, sizeof(two), "<165>1  %s %s %s%*s", time, field, rest, 80, "");
+        struct syslog_5424 a, b;
+        bool good = syslog_5424_parse(slice_from_cstr(one), &a);
+        assert_int_equal(good, syslog_5424_parse(slice_from_cstr(two), &b));
+        assert_int_equal(a.fault, b.fault);
+        if (!good) continue;
+        assert_int_equal(a.priority, b.priority);
+        assert_int_equal(a.bom, b.bom);
+        assert_slice_equal(a.timestamp, b.timestamp);
+        assert_slice_equal(a.hostname, b.hostname);
+        assert_slice_equal(a.app_name, b.app_name);
+        assert_slice_equal(a.procid, b.procid);
+        assert_slice_equal(a.msgid, b.msgid);
+        assert_slice_equal(a.structured_data, b.structured_data);
+        assert_slice_equal(a.message, b.message);
+    }
+}
+
 /* Every prefix of a message is parsed from memory of its exact size. */
 static void prefixes_do_not_overread(void **state)
 {
@@ -185,9 +229,13 @@ static void labels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rfc_examples),    cmocka_unit_test(lenient),
-        cmocka_unit_test(faults),          cmocka_unit_test(prefixes_do_not_overread),
-        cmocka_unit_test(structured_data), cmocka_unit_test(detection),
+        cmocka_unit_test(rfc_examples),
+        cmocka_unit_test(lenient),
+        cmocka_unit_test(faults),
+        cmocka_unit_test(ways_agree),
+        cmocka_unit_test(prefixes_do_not_overread),
+        cmocka_unit_test(structured_data),
+        cmocka_unit_test(detection),
         cmocka_unit_test(labels),
     };
     return T_RUN(tests);
