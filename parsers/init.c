@@ -1,6 +1,7 @@
 /* init.c - one call for all kernels of parsers/. */
 #include "parsers/init.h"
 
+#include "parsers/grok/grok.h"
 #include "parsers/json/json_event.h"
 #include "parsers/json/json_index.h"
 #include "parsers/json/json_write.h"
@@ -13,5 +14,6 @@ void parsers_init(enum cpu_level level)
     utf8_scan_init(level);
     json_index_init(level);
     json_write_init(level);
+    grok_init(level);
     event_adopt_zone(tz_host());
 }

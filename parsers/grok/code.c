@@ -3,9 +3,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -13,6 +10,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/clock.h"
 #include "engine/base/utf8.h"
+#include "parsers/grok/program.h"
 
 #define JIT_STACK_BYTES_MIN (32u * 1024)
 #define JIT_STACK_BYTES_MAX (4u * 1024 * 1024)
@@ -66,26 +64,9 @@ void lazy_unlock(void)
     pthread_mutex_unlock(&lazy_mutex);
 }
 
-static bool is_ascii(slice s)
-{
-    uint32_t i = 0;
-#if defined(__SSE2__)
-    __m128i seen = _mm_setzero_si128();
-    for (; i + 32 <= s.n; i += 32) {
-        __m128i a = _mm_loadu_si128((const __m128i *)(s.p + i));
-        __m128i b = _mm_loadu_si128((const __m128i *)(s.p + i + 16));
-        seen = _mm_or_si128(seen, _mm_or_si128(a, b));
-    }
-    if (_mm_movemask_epi8(seen) != 0) return false;
-#endif
-    unsigned char bits = 0;
-    for (; i < s.n; i++) bits |= (unsigned char)s.p[i];
-    return bits < 0x80;
-}
-
 enum encoding encoding_of(slice subject)
 {
-    if (is_ascii(subject)) return ENCODING_ASCII;
+    if (line_is_ascii(subject)) return ENCODING_ASCII;
     return utf8_valid(subject) ? ENCODING_UTF8 : ENCODING_INVALID;
 }
 

@@ -437,38 +437,54 @@ uint32_t dfa_states(const struct dfa *dfa)
     return dfa->n_states;
 }
 
-/* What a terminal row says that the symbol at `at` led to; the part starts at `start`. */
-static uint32_t verdict(const struct dfa *dfa, uint32_t row, uint32_t start, uint32_t at,
-                        uint32_t end)
+static uint32_t state_behind(const struct dfa *dfa, uint32_t state, uint32_t byte)
 {
-    if (row == STATE_UNKNOWN * dfa->stride || at - start > dfa->scan_max) return DFA_UNKNOWN;
-    return row == STATE_DEAD_MATCH * dfa->stride ? at : end;
+    return dfa->cell[state * dfa->stride + dfa->class_of[byte]] / dfa->stride;
 }
 
-static uint32_t table_run(const struct dfa *dfa, slice line, uint32_t start)
+/*
+ * Adds the bytes that lead somewhere from `state`, and to `out` where to. False when the part can
+ * have ended then, or nobody knows: what comes behind tells nothing.
+ */
+static bool starts_step(const struct dfa *dfa, uint32_t below, uint32_t state, bool *out,
+                        struct symbols *bytes)
 {
-    const uint8_t *class_of = dfa->class_of;
-    const uint16_t *cell = dfa->cell;
-    const uint32_t first_row = dfa->first_row, match_row = dfa->match_row;
-    const bool skips = dfa->n_skips > 1;
-    uint32_t at = start, end = DFA_FAIL, row = dfa->start[dfa->end_class];
-    if (dfa->by_previous && at > 0) row = dfa->start[class_of[(unsigned char)line.p[at - 1]]];
-    for (; at < line.n; at++) {
-        uint32_t next = cell[row + class_of[(unsigned char)line.p[at]]];
-        if (next >= match_row) end = at;
-        if (__builtin_expect(next < first_row, 0)) return verdict(dfa, next, start, at, end);
-        if (skips && next == row && cell[row + dfa->n_classes] != 0)
-            at = run_end(&dfa->skip[cell[row + dfa->n_classes]], line, at + 1) - 1;
-        row = next;
+    bool goes_on = true;
+    for (uint32_t c = 0; c < below; c++) {
+        uint32_t next = state_behind(dfa, state, c);
+        if (next == STATE_DEAD) continue;
+        symbols_add(bytes, c);
+        out[next] = true;
+        if (next < STATES_TERMINAL || next * dfa->stride >= dfa->match_row) goes_on = false;
     }
-    return verdict(dfa, cell[row + dfa->end_class], start, line.n, end);
+    return goes_on;
 }
 
-uint32_t dfa_run(const struct dfa *dfa, slice line, uint32_t at)
+void dfa_starts(const struct dfa *dfa, uint32_t below, struct symbols *before,
+                struct symbols *bytes, uint32_t n)
 {
-    if (dfa->shortcut != NULL) {
-        uint32_t there = shortcut_run(dfa->shortcut, line, at);
-        if (there != SHORTCUT_NONE) return there;
+    bool in[DFA_STATES_MAX] = {false}, goes_on = true;
+    *before = (struct symbols){{0}};
+    memset(bytes, 0, n * sizeof(*bytes));
+    for (uint32_t c = 0; c < below; c++) {
+        uint32_t class = dfa->by_previous ? dfa->class_of[c] : dfa->end_class;
+        uint32_t start = dfa->start[class] / dfa->stride;
+        bool out[DFA_STATES_MAX];
+        struct symbols first = {{0}};
+        if (start == STATE_DEAD) continue;
+        if (start < STATES_TERMINAL)
+            goes_on = false;
+        else
+            starts_step(dfa, below, start, out, &first);
+        if (goes_on && symbols_disjoint(first, first)) continue;
+        symbols_add(before, c);
+        in[start] = true;
     }
-    return table_run(dfa, line, at);
+    for (uint32_t i = 0; i < n; i++) {
+        bool out[DFA_STATES_MAX] = {false}, all = !goes_on;
+        for (uint32_t s = STATES_TERMINAL; s < dfa->n_states && !all; s++)
+            if (in[s] && !starts_step(dfa, below, s, out, &bytes[i])) goes_on = false;
+        if (all) bytes[i] = symbols_all();
+        memcpy(in, out, sizeof(in));
+    }
 }

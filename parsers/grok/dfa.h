@@ -22,8 +22,9 @@ struct dfa;
 /* The sequence from `first` up to, not including, `end`; NULL when it grows too large. */
 struct dfa *dfa_new(const struct shape *first, const struct shape *end, struct symbols follow);
 void dfa_free(struct dfa *);
-/* End of the part that starts at `at`, or one of the above. */
-uint32_t dfa_run(const struct dfa *, slice line, uint32_t at);
 uint32_t dfa_states(const struct dfa *);
+/* What bytes below `below` can be before the part, and can be its first n; or more than that. */
+void dfa_starts(const struct dfa *, uint32_t below, struct symbols *before, struct symbols *bytes,
+                uint32_t n);
 
 #endif

@@ -17,12 +17,16 @@
 #include <stdint.h>
 
 #include "engine/base/buf.h"
+#include "engine/base/cpu.h"
 #include "engine/base/err.h"
 #include "engine/base/slice.h"
 #include "parsers/grok/regex.h"
 
 #define GROK_EXPANSIONS_MAX 10000u /* %{..} replaced in one pattern, as Logstash bounds it */
 #define GROK_PATTERNS_MAX 4096u    /* of one set */
+
+/* Raises the kernels; see parsers/init.h. */
+void grok_init(enum cpu_level level);
 
 /* ---- dictionaries ---------------------------------------------------------------------- */
 

@@ -417,6 +417,56 @@ static void find_anchor(struct program *p)
                     symbols_disjoint(s->set, (struct symbols){{~0ULL, ~0ULL, ~0ULL, ~0ULL, 0}});
 }
 
+/* Whether high bytes are members or not is one question to a run_set that is by_nibble. */
+static void start_set(struct run_set *run, struct symbols set)
+{
+    if ((set.w[2] | set.w[3]) != 0) set.w[2] = set.w[3] = ~0ULL;
+    run_set_init(run, &set);
+}
+
+/* What the first operation says of the bytes around the start of a match. */
+static void find_starts(struct program *p)
+{
+    const struct op *op = p->op;
+    struct symbols before = symbols_all(), bytes[START_BYTES] = {{{0}}};
+    while (op->code == OP_SAVE) op++;
+    if (op->code == OP_DFA) {
+        dfa_starts(op->dfa, p->takes_utf8 ? 256 : 128, &before, bytes, START_BYTES);
+    } else if (op->code == OP_STRING) {
+        for (uint32_t i = 0; i < START_BYTES; i++) {
+            if (i < op->text.n)
+                symbols_add(&bytes[i], (unsigned char)op->text.p[i]);
+            else
+                bytes[i] = symbols_all();
+        }
+    } else {
+        return;
+    }
+    p->many_starts = true;
+    start_set(&p->before, before);
+    for (uint32_t i = 0; i < START_BYTES; i++) start_set(&p->start[i], bytes[i]);
+}
+
+/* What is executed at `at`: jumps ahead are taken now. */
+static struct op *op_at(const struct program *p, uint32_t at)
+{
+    while (p->op[at].code == OP_JUMP && p->op[at].target > at) at = p->op[at].target;
+    return &p->op[at];
+}
+
+/* Indexes become addresses. */
+static void link_ops(struct program *p)
+{
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        struct op *op = &p->op[i];
+        if (op->code == OP_MATCH) continue;
+        op->next = op_at(p, op->code == OP_JUMP ? op->target : i + 1);
+        if (op->code != OP_CHOICE) continue;
+        for (uint32_t k = 0; k < op->choice->n; k++)
+            op->choice->branch[k] = op_at(p, op->choice->target[k]);
+    }
+}
+
 struct program *program_new(const struct regex_tree *tree, struct buf *why)
 {
     struct program *p = calloc(1, sizeof(*p));
@@ -444,6 +494,8 @@ struct program *program_new(const struct regex_tree *tree, struct buf *why)
     find_anchor(p);
     struct op *shrunk = realloc(p->op, p->n_ops * sizeof(*p->op));
     if (shrunk != NULL) p->op = shrunk;
+    link_ops(p);
+    find_starts(p);
     return p;
 }
 

@@ -43,4 +43,8 @@ enum program_status program_run(const struct program *, struct program_scratch *
                                 const struct need_literal *gate, const struct regex_span **spans,
                                 uint32_t *from);
 
+/* Whether the literal is in the line. */
+bool program_gate_open(const struct need_literal *gate, slice line);
+bool line_is_ascii(slice line);
+
 #endif

@@ -1,14 +1,17 @@
 /*
  * run_set.h - sets of bytes and the end of a run of them. Private to parsers/grok.
  *
- * Membership by byte, and by nibbles for 16 bytes at a time (W. Mula's byte lookup). Constant
- * after run_set_init; any thread.
+ * Membership by byte, and by nibbles for RUN_STEP bytes at a time (W. Mula's byte lookup): as many
+ * as the CPU that the including file is compiled for can take. Constant after run_set_init; any
+ * thread.
  */
 #ifndef PARSERS_GROK_RUN_SET_H
 #define PARSERS_GROK_RUN_SET_H
 #include <stdbool.h>
 #include <stdint.h>
-#if defined(__SSSE3__)
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__SSSE3__)
 #include <tmmintrin.h>
 #endif
 
@@ -17,9 +20,9 @@
 
 struct run_set {
     uint8_t has[256];
-    uint8_t low[16]; /* by low nibble: bit h set when 0xh? is a member, h < 8 */
-    bool high;       /* all bytes above 0x7f are members; else none is */
-    bool by_nibble;  /* the two tables say it all */
+    uint8_t low[16];  /* by low nibble: bit h set when 0xh? is a member, h < 8 */
+    uint8_t above_7f; /* 0x80: all bytes above 0x7f are members; 0: none is */
+    bool by_nibble;   /* low and above_7f say it all */
 };
 
 /* `run` is zeroed. */
@@ -31,34 +34,72 @@ static inline void run_set_init(struct run_set *run, const struct symbols *set)
         if (run->has[c] && c < 128) run->low[c & 15] |= (uint8_t)(1u << (c >> 4));
         high += c >= 128 && run->has[c];
     }
-    run->high = high == 128;
+    run->above_7f = high == 128 ? 0x80 : 0;
     run->by_nibble = high == 0 || high == 128;
 }
 
-#if defined(__SSSE3__)
-/* Bits of the 16 bytes at p that are no members; the set is by_nibble. */
+/*
+ * run_stops: bits of the RUN_STEP bytes at p that are no members; the set is by_nibble. Bytes above
+ * 0x7f find no bit in either table, and what they are compared with is 0, too, unless they are
+ * members: then it is 0x80.
+ */
+#if defined(__AVX2__)
+#define RUN_STEP 32u
+static inline uint32_t run_stops(const struct run_set *set, const char *p)
+{
+    const __m256i low = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)set->low));
+    const __m256i bit = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, (char)128, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m256i nibble = _mm256_set1_epi8(0x0f);
+    __m256i v = _mm256_loadu_si256((const __m256i *)p);
+    __m256i by_low = _mm256_shuffle_epi8(low, _mm256_and_si256(v, nibble));
+    __m256i by_high = _mm256_shuffle_epi8(bit, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble));
+    __m256i none = _mm256_and_si256(v, _mm256_set1_epi8((char)set->above_7f));
+    __m256i out = _mm256_cmpeq_epi8(_mm256_and_si256(by_low, by_high), none);
+    return (uint32_t)_mm256_movemask_epi8(out);
+}
+#elif defined(__SSSE3__)
+#define RUN_STEP 16u
 static inline uint32_t run_stops(const struct run_set *set, const char *p)
 {
     const __m128i low = _mm_loadu_si128((const __m128i *)set->low);
     const __m128i bit = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, (char)128, 0, 0, 0, 0, 0, 0, 0, 0);
     const __m128i nibble = _mm_set1_epi8(0x0f);
     __m128i v = _mm_loadu_si128((const __m128i *)p);
-    /* Bytes above 0x7f shuffle to zero, so they are no members here. */
     __m128i by_low = _mm_shuffle_epi8(low, _mm_and_si128(v, nibble));
     __m128i by_high = _mm_shuffle_epi8(bit, _mm_and_si128(_mm_srli_epi16(v, 4), nibble));
-    __m128i out = _mm_cmpeq_epi8(_mm_and_si128(by_low, by_high), _mm_setzero_si128());
-    uint32_t stop = (uint32_t)_mm_movemask_epi8(out);
-    return set->high ? stop & ~(uint32_t)_mm_movemask_epi8(v) : stop;
+    __m128i none = _mm_and_si128(v, _mm_set1_epi8((char)set->above_7f));
+    __m128i out = _mm_cmpeq_epi8(_mm_and_si128(by_low, by_high), none);
+    return (uint32_t)_mm_movemask_epi8(out);
 }
 #endif
 
-/* End of the run of members that starts at `at`. */
+#if defined(__AVX2__)
+/* Bits of the RUN_STEP bytes at p that are above 0x7f. */
+static inline uint32_t run_high(const char *p)
+{
+    return (uint32_t)_mm256_movemask_epi8(_mm256_loadu_si256((const __m256i *)p));
+}
+#elif defined(__SSSE3__)
+static inline uint32_t run_high(const char *p)
+{
+    return (uint32_t)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)p));
+}
+#endif
+
+/* End of the run of members that starts at `at`, which is in the line or its end. */
 static inline uint32_t run_end(const struct run_set *set, slice line, uint32_t at)
 {
-#if defined(__SSSE3__)
-    for (; set->by_nibble && at + 16 <= line.n; at += 16) {
-        uint32_t stop = run_stops(set, line.p + at);
-        if (stop != 0) return at + (uint32_t)__builtin_ctz(stop);
+#if defined(RUN_STEP)
+    if (__builtin_expect(set->by_nibble && line.n >= RUN_STEP, 1)) {
+        for (; line.n - at >= RUN_STEP; at += RUN_STEP) {
+            uint32_t stop = run_stops(set, line.p + at);
+            if (stop != 0) return at + (uint32_t)__builtin_ctz(stop);
+        }
+        /* Of the line's last RUN_STEP bytes some have been seen: they are shifted out, and the bit
+         * shifted in stands for the end of the line. */
+        uint64_t stop = run_stops(set, line.p + line.n - RUN_STEP) | 1ULL << RUN_STEP;
+        return at + (uint32_t)__builtin_ctzll(stop >> (RUN_STEP - (line.n - at)));
     }
 #endif
     while (at < line.n && set->has[(unsigned char)line.p[at]]) at++;

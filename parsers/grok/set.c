@@ -5,7 +5,6 @@
 
 #include "engine/base/assert.h"
 #include "parsers/grok/code.h"
-#include "parsers/grok/find.h"
 #include "parsers/grok/literal.h"
 #include "parsers/grok/program.h"
 #include "parsers/grok/select.h"
@@ -39,7 +38,8 @@ struct grok_scratch {
     uint64_t *candidates;
     uint32_t *tries; /* per pattern, until its program is wanted */
     slice *values;
-    bool first_won; /* the last line matched pattern 0 */
+    bool first_won;  /* the last line matched pattern 0 */
+    bool gate_first; /* the last line did not match */
 };
 
 static void *new_array(size_t n, size_t bytes)
@@ -231,11 +231,6 @@ static const struct program *program_of(const struct grok_set *set, struct grok_
     return pattern->program;
 }
 
-static bool gate_open(const struct need_literal *gate, slice line)
-{
-    return gate->n == 0 || find_text(line, 0, slice_make(gate->bytes, gate->n)) != FIND_NONE;
-}
-
 static enum regex_status try_pattern(const struct grok_set *set, struct grok_scratch *scratch,
                                      uint32_t index, slice line, enum encoding encoding,
                                      const struct regex_span **spans)
@@ -246,13 +241,19 @@ static enum regex_status try_pattern(const struct grok_set *set, struct grok_scr
     uint32_t from = 0;
     bool runs = program != NULL && (encoding == ENCODING_ASCII ||
                                     (encoding == ENCODING_UTF8 && program_takes_utf8(program)));
+    /* Lines of another kind come in series, so after one the literal is looked for at once. */
+    if (gate != NULL && (scratch->gate_first || !runs)) {
+        if (!program_gate_open(gate, line)) return REGEX_NO_MATCH;
+        gate = NULL;
+    }
     if (runs) {
         enum program_status status =
             program_run(program, scratch->program, line, gate, spans, &from);
+        scratch->gate_first = status == PROGRAM_NO_MATCH;
         if (status == PROGRAM_MATCH) return REGEX_MATCH;
         if (status == PROGRAM_NO_MATCH) return REGEX_NO_MATCH;
     }
-    if (gate != NULL && !gate_open(gate, line)) return REGEX_NO_MATCH;
+    if (gate != NULL && !program_gate_open(gate, line)) return REGEX_NO_MATCH;
     return regex_run(pattern->regex, scratch->regex, line, from, encoding, spans);
 }
 
@@ -260,11 +261,13 @@ static void fill(const struct grok_set *set, struct grok_scratch *scratch, uint3
                  slice line, const struct regex_span *spans, struct grok_result *result)
 {
     const struct pattern *pattern = &set->pattern[index];
-    for (uint32_t i = 0; i < pattern->n_captures; i++) {
-        struct regex_span span = spans[pattern->groups[i]];
-        bool set_span = span.from != REGEX_UNSET;
-        scratch->values[i].p = set_span ? line.p + span.from : NULL;
-        scratch->values[i].n = set_span ? span.to - span.from : 0;
+    const uint32_t *group = pattern->groups;
+    slice *value = scratch->values, *end = value + pattern->n_captures;
+    for (; value < end; value++, group++) {
+        struct regex_span span = spans[*group];
+        /* A group that took no part has the same in `to`, so the length is 0. */
+        value->p = span.from != REGEX_UNSET ? line.p + span.from : NULL;
+        value->n = span.to - span.from;
     }
     result->winner = index;
     result->n = pattern->n_captures;

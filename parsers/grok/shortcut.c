@@ -1,4 +1,4 @@
-/* shortcut.c - proofs about automata, and recognizing what was proven. */
+/* shortcut.c - proofs about automata. */
 #include "parsers/grok/shortcut.h"
 
 #include <stdlib.h>
@@ -8,7 +8,6 @@
 
 #define LEVELS_MAX 64u
 #define RUN_MAX_LEAST 8u /* a run that may be no longer is not worth it */
-#define NONE 255u
 
 /* A set of states that are not terminal. */
 struct rows {
@@ -433,7 +432,11 @@ static bool add_stamp(const struct dfa *dfa, struct shortcut *shortcut, uint32_t
                       const char *shape)
 {
     struct stamp *stamp = &shortcut->stamp[n];
-    *stamp = (struct stamp){.day = NONE, .hour = NONE, .month = NONE, .name = NONE, .sign = NONE};
+    *stamp = (struct stamp){.day = STAMP_NONE,
+                            .hour = STAMP_NONE,
+                            .month = STAMP_NONE,
+                            .name = STAMP_NONE,
+                            .sign = STAMP_NONE};
     memset(stamp->span, 255, sizeof(stamp->span));
     for (uint32_t i = 0; shape[i] != 0;) i += stamp_item(stamp, shape, i);
     struct language l = {.shortcut = shortcut,
@@ -460,158 +463,4 @@ struct shortcut *shortcut_new(const struct dfa *dfa)
     if (any) return shortcut;
     free(shortcut);
     return NULL;
-}
-
-/* ---- recognizing --------------------------------------------------------------------------- */
-
-static inline uint32_t two_digits(const char *p)
-{
-    return (uint32_t)(p[0] - '0') * 10 + (uint32_t)(p[1] - '0');
-}
-
-#if defined(__SSSE3__)
-/* Bits of the bytes that are within the stamp's ranges. */
-static inline uint32_t within(const struct stamp *stamp, const char *p, uint32_t half)
-{
-    __m128i v = _mm_loadu_si128((const __m128i *)(p + half));
-    __m128i low = _mm_loadu_si128((const __m128i *)(stamp->low + half));
-    __m128i span = _mm_loadu_si128((const __m128i *)(stamp->span + half));
-    v = _mm_sub_epi8(v, low);
-    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, span), v));
-}
-
-static inline bool stamp_fits(const struct stamp *stamp, slice line, uint32_t at)
-{
-    uint32_t width = stamp->n <= 16 ? 16 : 32;
-    if (line.n - at < width) return false;
-    uint32_t bits = within(stamp, line.p + at, 0);
-    if (width == 32) bits &= within(stamp, line.p + at, 16);
-    return bits == 0xffff;
-}
-#else
-static inline bool stamp_fits(const struct stamp *stamp, slice line, uint32_t at)
-{
-    if (line.n - at < stamp->n) return false;
-    for (uint32_t i = 0; i < stamp->n; i++)
-        if ((uint8_t)((uint8_t)line.p[at + i] - stamp->low[i]) > stamp->span[i]) return false;
-    return true;
-}
-#endif
-
-/* Months by the sum of what tells them apart: 12 of 32 places are taken. */
-static const char month_place[32][4] = {
-    [15] = "Jan", [7] = "Feb",  [19] = "Mar", [2] = "Apr",  [26] = "May", [3] = "Jun",
-    [1] = "Jul",  [28] = "Aug", [21] = "Sep", [23] = "Oct", [5] = "Nov",  [8] = "Dec"};
-
-static inline bool is_month(const char *p)
-{
-    uint32_t place = ((uint32_t)(uint8_t)p[1] + (uint32_t)(uint8_t)p[2]) & 31;
-    const char *name = month_place[place];
-    return p[0] == name[0] && p[1] == name[1] && p[2] == name[2];
-}
-
-static bool run_stamp(const struct stamp *stamp, slice line, uint32_t at)
-{
-    const char *p = line.p + at;
-    if (!stamp_fits(stamp, line, at)) return false;
-    if (stamp->day != NONE && two_digits(p + stamp->day) - 1 > 30) return false;
-    if (stamp->hour != NONE && two_digits(p + stamp->hour) > 23) return false;
-    if (stamp->month != NONE && two_digits(p + stamp->month) - 1 > 11) return false;
-    if (stamp->sign != NONE && p[stamp->sign] == ',') return false;
-    return stamp->name == NONE || is_month(p + stamp->name);
-}
-
-/* Up to three digits that are no more than 255 and start with no needless zero. */
-static inline bool is_octet(const char *p, uint32_t n)
-{
-    static const uint32_t low[4] = {1, 0x30, 0x3130, 0x313030};
-    static const uint32_t high[4] = {0, 0x39, 0x3939, 0x323535};
-    uint32_t text;
-    if (n - 1 > 2) return false;
-    memcpy(&text, p, sizeof(text));
-    text = __builtin_bswap32(text) >> (32 - 8 * n);
-    return text >= low[n] && text <= high[n];
-}
-
-static uint32_t run_quad(slice line, uint32_t at)
-{
-#if defined(__SSSE3__)
-    if (line.n - at < QUAD_BYTES_MAX + 1) return SHORTCUT_NONE;
-    const char *p = line.p + at;
-    __m128i v = _mm_loadu_si128((const __m128i *)p);
-    __m128i value = _mm_sub_epi8(v, _mm_set1_epi8('0'));
-    __m128i digit = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value);
-    uint32_t digits = (uint32_t)_mm_movemask_epi8(digit);
-    uint32_t dots = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('.')));
-    uint32_t end = (uint32_t)__builtin_ctz(~(digits | dots));
-    dots &= (1u << end) - 1;
-    if (__builtin_popcount(dots) != 3) return SHORTCUT_NONE;
-    uint32_t a = (uint32_t)__builtin_ctz(dots);
-    dots &= dots - 1;
-    uint32_t b = (uint32_t)__builtin_ctz(dots);
-    dots &= dots - 1;
-    uint32_t c = (uint32_t)__builtin_ctz(dots);
-    /* With three digits each at most, all loads are within the 16 bytes. */
-    bool ok = is_octet(p, a) && is_octet(p + a + 1, b - a - 1) && is_octet(p + b + 1, c - b - 1) &&
-              is_octet(p + c + 1, end - c - 1);
-    return ok ? at + end : SHORTCUT_NONE;
-#else
-    (void)line, (void)at;
-    return SHORTCUT_NONE;
-#endif
-}
-
-static uint32_t run_quoted(const struct shortcut *s, slice line, uint32_t at)
-{
-    at = run_end(&s->quoted, line, at + 1);
-    return at < line.n && (uint8_t)line.p[at] == s->quote ? at + 1 : SHORTCUT_NONE;
-}
-
-static inline bool is_digit(slice line, uint32_t at)
-{
-    return at < line.n && (uint8_t)(line.p[at] - '0') < 10;
-}
-
-/* Digits on both sides of a dot; they are few, as a rule. */
-static uint32_t run_decimal(slice line, uint32_t at)
-{
-    while (is_digit(line, at)) at++;
-    if (at >= line.n || line.p[at] != '.' || !is_digit(line, ++at)) return SHORTCUT_NONE;
-    while (is_digit(line, at)) at++;
-    return at;
-}
-
-static inline bool stops(const struct shortcut *s, slice line, uint32_t end, uint32_t bit)
-{
-    return end != SHORTCUT_NONE && (s->stops[end < line.n ? (uint8_t)line.p[end] : 256] & bit) != 0;
-}
-
-uint32_t shortcut_run(const struct shortcut *s, slice line, uint32_t at)
-{
-    if (at >= line.n) return SHORTCUT_NONE;
-    uint32_t previous = at == 0 ? SYMBOL_END : (uint8_t)line.p[at - 1], end;
-    uint32_t bits = s->starts[previous] & s->first[(uint8_t)line.p[at]];
-    if (bits & SHORTCUT_QUAD) {
-        end = run_quad(line, at);
-        if (stops(s, line, end, SHORTCUT_QUAD)) return end;
-    }
-    for (uint32_t rest = bits & SHORTCUT_STAMPS; rest != 0; rest &= rest - 1) {
-        const struct stamp *stamp = &s->stamp[__builtin_ctz(rest / SHORTCUT_STAMP)];
-        if (!run_stamp(stamp, line, at)) continue;
-        end = at + stamp->n;
-        if (stops(s, line, end, rest & -rest)) return end;
-    }
-    if (bits & SHORTCUT_QUOTED) {
-        end = run_quoted(s, line, at);
-        if (stops(s, line, end, SHORTCUT_QUOTED)) return end;
-    }
-    if (bits & SHORTCUT_RUN) {
-        end = run_end(&s->run, line, at + 1);
-        if (end - at <= s->run_max && stops(s, line, end, SHORTCUT_RUN)) return end;
-    }
-    if (bits & SHORTCUT_DECIMAL) {
-        end = run_decimal(line, at);
-        if (stops(s, line, end, SHORTCUT_DECIMAL)) return end;
-    }
-    return SHORTCUT_NONE;
 }

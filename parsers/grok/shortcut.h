@@ -24,7 +24,8 @@ enum { SHORTCUT_RUN = 1, SHORTCUT_QUOTED = 2, SHORTCUT_QUAD = 4, SHORTCUT_STAMP 
 #define SHORTCUT_DECIMAL 0x80
 #define QUAD_BYTES_MAX 15u
 
-/* Byte i is at most span[i] above low[i]; the rest are offsets, 255 for none. */
+/* Byte i is at most span[i] above low[i]; the rest are offsets, or STAMP_NONE. */
+#define STAMP_NONE 255u
 struct stamp {
     uint8_t low[STAMP_BYTES_MAX], span[STAMP_BYTES_MAX];
     uint8_t n;
@@ -47,7 +48,5 @@ struct dfa;
 
 /* NULL when nothing could be proven. Freed by free(). */
 struct shortcut *shortcut_new(const struct dfa *);
-/* The end of the part that starts at `at`, or SHORTCUT_NONE: ask the automaton. */
-uint32_t shortcut_run(const struct shortcut *, slice line, uint32_t at);
 
 #endif
