@@ -314,6 +314,11 @@ static void lower_test(struct lowerer *l, const struct shape *s)
     op->set = keep_symbols(l, s->set);
 }
 
+static bool code_is_span(uint8_t code)
+{
+    return code >= OP_RUN && code <= OP_DFA;
+}
+
 /* A group that is one span operation needs no saves of its own. */
 static void lower_group(struct lowerer *l, const struct shape *s, struct follow follow)
 {
@@ -322,7 +327,8 @@ static void lower_group(struct lowerer *l, const struct shape *s, struct follow 
     emit(l, OP_SAVE)->arg = (uint16_t)(2 * s->group);
     lower_list(l, s->child, follow);
     if (l->failed) return;
-    if (p->n_ops == start + 2 && p->op[start + 1].code <= OP_DFA && p->op[start + 1].group == 0) {
+    if (p->n_ops == start + 2 && code_is_span(p->op[start + 1].code) &&
+        p->op[start + 1].group == 0) {
         p->op[start] = p->op[start + 1];
         p->op[start].group = (uint16_t)s->group;
         p->op[start + 1].dfa = NULL;
@@ -417,7 +423,7 @@ static void find_anchor(struct program *p)
                     symbols_disjoint(s->set, (struct symbols){{~0ULL, ~0ULL, ~0ULL, ~0ULL, 0}});
 }
 
-/* Whether high bytes are members or not is one question to a run_set that is by_nibble. */
+/* A run_set that is read in steps has all of the bytes above 0x7f, or none. */
 static void start_set(struct run_set *run, struct symbols set)
 {
     if ((set.w[2] | set.w[3]) != 0) set.w[2] = set.w[3] = ~0ULL;

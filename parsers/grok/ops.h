@@ -62,7 +62,8 @@ struct program {
     bool text_begin, line_begin; /* must start at \A, at ^ */
     struct symbols first;        /* what a match can start with */
     struct run_set not_first;    /* bytes that it cannot */
-    /* When many_starts: what is before a match and in its first bytes, or more; all by_nibble. */
+    /* When many_starts: what is before a match and in its first bytes, or more; all read in steps.
+     */
     bool many_starts;
     struct run_set before, start[START_BYTES];
     struct regex_tree *heap; /* owns tables and texts */

@@ -155,14 +155,18 @@ static inline enum program_status execute(struct machine *m, uint32_t at)
     const slice line = m->line;
     for (;;) {
         uint32_t end = DFA_FAIL, viable;
-        /* Cases that break have taken the bytes up to `end`; the others go on by themselves. */
+        /* Span operations break with their end, DFA_FAIL says that any has failed. */
         switch ((enum op_code)op->code) {
         case OP_BYTE:
-            if (at < line.n && (unsigned char)line.p[at] == op->arg) end = at + 1;
-            break;
+            if (at >= line.n || (unsigned char)line.p[at] != op->arg) break;
+            at++;
+            op = op->next;
+            continue;
         case OP_STRING:
-            if (is_text(op, line, at)) end = at + op->text.n;
-            break;
+            if (!is_text(op, line, at)) break;
+            at += op->text.n;
+            op = op->next;
+            continue;
         case OP_RUN: end = run(op, line, at); break;
         case OP_FIND: end = find_text(line, at, op->text); break;
         case OP_LAST: end = run_last(op, line, at); break;
@@ -175,9 +179,9 @@ static inline enum program_status execute(struct machine *m, uint32_t at)
             continue;
         case OP_TEST:
             switch (test(op, line, at)) {
-            case HOLDS: end = at; break;
+            case HOLDS: op = op->next; continue;
             case UNKNOWN: return PROGRAM_UNDECIDED;
-            default: break;
+            case FAILS: break;
             }
             break;
         case OP_CHOICE:
@@ -193,6 +197,7 @@ static inline enum program_status execute(struct machine *m, uint32_t at)
             op = op->next;
             continue;
         case OP_MATCH: m->at = at; return PROGRAM_MATCH;
+        default: __builtin_unreachable(); /* saves a comparison for each operation */
         }
         if (__builtin_expect(end < DFA_UNKNOWN, 1)) {
             if (!op->sure) be_unsure(m);

@@ -82,7 +82,7 @@ static inline bool is_octet(const char *p, uint32_t n)
     return text >= low[n] && text <= high[n];
 }
 
-static inline uint32_t run_quad(slice line, uint32_t at)
+static __attribute__((noinline)) uint32_t run_quad(slice line, uint32_t at)
 {
 #if defined(__SSSE3__)
     if (line.n - at < QUAD_BYTES_MAX + 1) return SHORTCUT_NONE;
@@ -130,23 +130,15 @@ static inline bool shortcut_stops(const struct shortcut *s, slice line, uint32_t
     return (s->stops[end < line.n ? (uint8_t)line.p[end] : SYMBOL_END] & bit) != 0;
 }
 
-/* The shortcuts of many parts. Out of line, because their constants would take the registers of
- * the runs, which are more frequent. */
-static __attribute__((noinline)) uint32_t shortcut_run_parts(const struct shortcut *s, slice line,
-                                                             uint32_t at, uint32_t bits)
+/* Stamps and quads are out of line, because their constants would take the registers of the runs,
+ * which are more frequent. */
+static __attribute__((noinline)) uint32_t run_stamps(const struct shortcut *s, slice line,
+                                                     uint32_t at, uint32_t bits)
 {
-    if (bits & SHORTCUT_QUAD) {
-        uint32_t end = run_quad(line, at);
-        if (end != SHORTCUT_NONE && shortcut_stops(s, line, end, SHORTCUT_QUAD)) return end;
-    }
-    for (uint32_t rest = bits & SHORTCUT_STAMPS; rest != 0; rest &= rest - 1) {
-        const struct stamp *stamp = &s->stamp[__builtin_ctz(rest / SHORTCUT_STAMP)];
+    for (; bits != 0; bits &= bits - 1) {
+        const struct stamp *stamp = &s->stamp[__builtin_ctz(bits / SHORTCUT_STAMP)];
         if (!stamp_run(stamp, line, at)) continue;
-        if (shortcut_stops(s, line, at + stamp->n, rest & -rest)) return at + stamp->n;
-    }
-    if (bits & SHORTCUT_DECIMAL) {
-        uint32_t end = run_decimal(line, at);
-        if (end != SHORTCUT_NONE && shortcut_stops(s, line, end, SHORTCUT_DECIMAL)) return end;
+        if (shortcut_stops(s, line, at + stamp->n, bits & -bits)) return at + stamp->n;
     }
     return SHORTCUT_NONE;
 }
@@ -168,8 +160,19 @@ static inline uint32_t shortcut_run(const struct shortcut *s, slice line, uint32
         end = run_end(&s->run, line, at + 1);
         if (end - at <= s->run_max && shortcut_stops(s, line, end, SHORTCUT_RUN)) return end;
     }
-    bits &= SHORTCUT_QUAD | SHORTCUT_STAMPS | SHORTCUT_DECIMAL;
-    return bits == 0 ? SHORTCUT_NONE : shortcut_run_parts(s, line, at, bits);
+    if (bits & SHORTCUT_QUAD) {
+        end = run_quad(line, at);
+        if (end != SHORTCUT_NONE && shortcut_stops(s, line, end, SHORTCUT_QUAD)) return end;
+    }
+    if (bits & SHORTCUT_STAMPS) {
+        end = run_stamps(s, line, at, bits & SHORTCUT_STAMPS);
+        if (end != SHORTCUT_NONE) return end;
+    }
+    if (bits & SHORTCUT_DECIMAL) {
+        end = run_decimal(line, at);
+        if (end != SHORTCUT_NONE && shortcut_stops(s, line, end, SHORTCUT_DECIMAL)) return end;
+    }
+    return SHORTCUT_NONE;
 }
 
 #endif
