@@ -130,6 +130,13 @@ static void measure(const struct filter_case *c, const char *config, uint32_t ev
     "Mozilla/5.0 (Linux; Android 13; SM-S918B) AppleWebKit/537.36 (KHTML, like Gecko) "            \
     "Chrome/#.0.6099.43 Mobile Safari/537.36"
 #define ROBOT "Mozilla/5.0 (compatible; AcmeBot/#; +https://acme.example/bot.html)"
+#define ACCESS                                                                                     \
+    "10.1.2.3 - frank [05/Mar/2024:06:07:08 +0200] \"GET /shop/item/#.html?session=17 HTTP/1.1\" " \
+    "200 4711 \"http://www.example.com/shop/17\" \"Mozilla/5.0 (X11; Linux x86_64; rv:109.0) "     \
+    "Gecko/20100101 Firefox/115.0\""
+#define GROK(mode)                                                                                 \
+    "filter { grok { ecs_compatibility => " mode                                                   \
+    " match => { 'message' => '%{COMBINEDAPACHELOG}' } } }"
 #define TEXT_200                                                                                   \
     "Mar  5 06:07:08 web-1 sshd[4711]: connection # from 10.1.2.3 accepted for user frank, "       \
     "session timeout 3600 seconds, worker request closed, and the rest of a line that is two "     \
@@ -149,6 +156,8 @@ static const struct filter_case cases[] = {
     {"kv, a pair of 10, target", "filter { kv { target => 't' } }", 10, 35,
      "IN=eth0 OUT=eth1 SRC=10.0.1.2 DST=192.168.1.7 LEN=60 PROTO=TCP SPT=# DPT=443 WINDOW=29200 "
      "MARK=0x1", 0},
+    {"grok, COMBINEDAPACHELOG", GROK("disabled"), 1, 300, ACCESS, 0},
+    {"grok, ECS COMBINEDAPACHELOG", GROK("v8"), 1, 350, ACCESS, 0},
     {"dissect, a field of 8",
      "filter { dissect { mapping => { 'message' => "
      "'<%{pri}>%{month} %{day} %{time} %{host} %{prog}[%{pid}]: %{text}' } } }", 8, 20,

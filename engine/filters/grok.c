@@ -47,12 +47,13 @@ struct capture_node {
     struct member field;
     uint32_t parent;  /* node, or NODE_EVENT */
     uint32_t members; /* that it can get */
+    uint32_t at;      /* bytes before its map in what store_fresh allocates */
 };
 
 /* What store_fresh needs of a capture, apart from the rest, which is large. */
 struct fresh_capture {
     struct member field;
-    uint32_t parent;
+    uint32_t parent; /* node, or n_nodes: the event */
     enum grok_coerce coerce;
 };
 
@@ -63,7 +64,7 @@ struct grok_pattern_fields {
     /* All of them are made anew in an event that has none of the top-level fields: */
     bool fresh;
     uint64_t roots; /* a bit for each top-level field, see root_bit */
-    uint32_t n_roots, n_nodes;
+    uint32_t n_roots, n_nodes, node_bytes;
     struct capture_node *node;
     struct fresh_capture *fresh_capture;
 };
@@ -186,35 +187,59 @@ static inline bool is_fresh(const struct grok_pattern_fields *pattern, const str
     return (bits & pattern->roots) == 0;
 }
 
-/* The map of a node, made where it is wanted first. */
-static struct map *node_map(struct grok_run *r, const struct grok_pattern_fields *pattern,
-                            uint32_t index, struct map **made)
+/* Maps being filled: a place is behind the last member so far, so that no count is read back and
+ * written for every field. */
+struct filling {
+    const struct grok_pattern_fields *pattern;
+    char *maps;                          /* of all nodes, at their places in it */
+    struct member *place[NODES_MAX + 1]; /* by node, NULL: not made yet; the last: the event */
+};
+
+static inline struct map *node_map(const struct filling *f, uint32_t index)
 {
-    const struct capture_node *node = &pattern->node[index];
-    if (made[index] != NULL) return made[index];
-    struct map *above =
-        node->parent == NODE_EVENT ? &r->ev->data : node_map(r, pattern, node->parent, made);
-    struct map *map = map_exact(&r->batch->arena, node->members);
-    map_close(above, member_map(above->at + above->n, &node->field, map));
-    made[index] = map;
-    return map;
+    return (struct map *)(void *)(f->maps + f->pattern->node[index].at);
 }
 
-/* No field exists yet: nothing is looked up and each map is made once, with room for all. */
+/* Makes the map of a node, and those above it, where it is wanted first. */
+static void node_open(struct filling *f, uint32_t index)
+{
+    const struct capture_node *node = &f->pattern->node[index];
+    uint32_t above = node->parent == NODE_EVENT ? f->pattern->n_nodes : node->parent;
+    struct map *map = node_map(f, index);
+    *map = (struct map){.at = (struct member *)(map + 2), .cap = node->members};
+    if (f->place[above] == NULL) node_open(f, above);
+    f->place[above] = member_map(f->place[above], &node->field, map);
+    f->place[index] = map->at;
+}
+
+/* No field exists yet: nothing is looked up, and all maps are one piece, with room for all. */
 static void store_fresh(struct grok_run *r, const struct grok_pattern_fields *pattern,
                         const struct grok_result *result, uint8_t flags)
 {
-    struct map *made[NODES_MAX], *data = &r->ev->data;
-    memset(made, 0, pattern->n_nodes * sizeof(struct map *));
+    struct map *data = &r->ev->data;
+    struct filling f;
+    f.pattern = pattern;
+    memset(f.place, 0, pattern->n_nodes * sizeof(*f.place));
     map_reserve(data, &r->batch->arena, data->n + pattern->n_roots);
+    f.maps = arena_alloc(&r->batch->arena, pattern->node_bytes, 16);
+    f.place[pattern->n_nodes] = data->at + data->n;
     const struct fresh_capture *capture = pattern->fresh_capture;
     for (uint32_t i = 0; i < result->n; i++, capture++) {
+        slice text = result->values[i];
+        struct member **place = &f.place[capture->parent];
+        if (text.n > 0 && capture->coerce == GROK_STRING) {
+            if (*place == NULL) node_open(&f, capture->parent);
+            *place = member_text(*place, &capture->field, text, flags);
+            continue;
+        }
         struct value val;
-        if (!capture_value(r, capture->coerce, result->values[i], flags, &val)) continue;
-        struct map *map =
-            capture->parent == NODE_EVENT ? data : node_map(r, pattern, capture->parent, made);
-        map_close(map, member_any(map->at + map->n, &capture->field, val));
+        if (!capture_value(r, capture->coerce, text, flags, &val)) continue;
+        if (*place == NULL) node_open(&f, capture->parent);
+        *place = member_any(*place, &capture->field, val);
     }
+    for (uint32_t i = 0; i < pattern->n_nodes; i++)
+        if (f.place[i] != NULL) map_close(node_map(&f, i), f.place[i]);
+    map_close(data, f.place[pattern->n_nodes]);
 }
 
 /* False when a field cannot be set: the match counts as failed then. */
@@ -502,14 +527,20 @@ static void plan_fresh(struct compiler *c, struct grok_pattern_fields *fields, u
     for (uint32_t i = 0; i < n && fields->fresh; i++)
         fields->fresh = add_way(fields, &fields->capture[i]);
     for (uint32_t i = 0; i < n && fields->fresh; i++) fields->fresh = is_alone(fields, i);
-    for (uint32_t i = 0; i < fields->n_nodes; i++)
-        if (fields->node[i].members > MAP_SCAN_MAX) fields->fresh = false;
+    for (uint32_t i = 0; i < fields->n_nodes; i++) {
+        struct capture_node *node = &fields->node[i];
+        if (node->members > MAP_SCAN_MAX) fields->fresh = false;
+        node->at = fields->node_bytes;
+        fields->node_bytes +=
+            (uint32_t)(2 * sizeof(struct map) + node->members * sizeof(struct member));
+    }
     fields->fresh_capture = heap_alloc(c->heap, (n + 1) * sizeof(*fields->fresh_capture));
     for (uint32_t i = 0; i < n && fields->fresh; i++) {
         const struct capture *capture = &fields->capture[i];
         const struct key *key = &capture->ref.step[capture->ref.depth - 1].key;
-        fields->fresh_capture[i] = (struct fresh_capture){member_laid_out(key, VALUE_STRING, 0),
-                                                          capture->parent, capture->coerce};
+        uint32_t parent = capture->parent == NODE_EVENT ? fields->n_nodes : capture->parent;
+        fields->fresh_capture[i] =
+            (struct fresh_capture){member_laid_out(key, VALUE_STRING, 0), parent, capture->coerce};
     }
     for (uint32_t i = 0; i < n; i++) fields->n_roots += fields->capture[i].parent == NODE_EVENT;
     for (uint32_t i = 0; i < fields->n_nodes; i++)
