@@ -6,7 +6,7 @@
  * is: values are slices of the source field's bytes. Existing fields are kept: strings and lists
  * get the capture appended, anything else wins over it, unless the name is in `overwrite`.
  * Success of a field is that of the last pattern tried; a search that gives up ends the event
- * with tag_on_timeout alone. State: one scratch per set.
+ * with tag_on_timeout alone. State: one scratch per set, and layouts of what matches stored.
  */
 #include "parsers/grok/grok.h"
 
@@ -63,6 +63,7 @@ struct grok_pattern_fields {
     bool distinct; /* no capture can meet a field that an earlier one of this match has made */
     /* All of them are made anew in an event that has none of the top-level fields: */
     bool fresh;
+    bool laid_out;  /* and its matches have layouts: maps are worth them, plain fields are not */
     uint64_t roots; /* a bit for each top-level field, see root_bit */
     uint32_t n_roots, n_nodes, node_bytes;
     struct capture_node *node;
@@ -90,8 +91,38 @@ struct grok_cfg {
     uint32_t field_n;
 };
 
+/* Where a member is in a layout: in the event's map, or in the maps below it. */
+struct place {
+    uint32_t at; /* bytes */
+    bool below;
+};
+
+#define CAPTURES_MAX 64u /* of a pattern with layouts: a bit each */
+
+/*
+ * All that a match of a pattern adds to an event, when the same captures have text: it is copied,
+ * and only the addresses and lengths of the texts and the addresses of the maps are set.
+ */
+struct grok_layout {
+    uint64_t captures, last_captures; /* that have text; last: of the last match without layout */
+    uint8_t flags, last_flags;        /* of the matched text */
+    uint32_t n_roots, n_maps;
+    struct member *root; /* of the event */
+    char *maps;          /* of all nodes */
+    struct {
+        uint32_t node_at;
+        struct place member;
+    } map[NODES_MAX];
+    struct place text[CAPTURES_MAX]; /* by capture */
+};
+
+/* A pattern's lines differ in few ways: optional parts are there or not. */
+#define LAYOUTS 4u
+#define LAYOUT_BYTES_MAX 8192u
+
 struct grok_state {
     struct grok_scratch **scratch; /* per field, heap */
+    struct grok_layout ***layout;  /* per field and pattern, LAYOUTS of them; NULL: none yet */
     struct counter matches, failures, timeouts;
     struct log_gate gate, timeout_gate;
 };
@@ -193,11 +224,13 @@ struct filling {
     const struct grok_pattern_fields *pattern;
     char *maps;                          /* of all nodes, at their places in it */
     struct member *place[NODES_MAX + 1]; /* by node, NULL: not made yet; the last: the event */
+    struct member *node[NODES_MAX];      /* that holds the node's map, when made */
+    struct member *text[CAPTURES_MAX];   /* by capture, when stored and within the bound */
 };
 
-static inline struct map *node_map(const struct filling *f, uint32_t index)
+static inline struct map *node_map(char *maps, uint32_t at)
 {
-    return (struct map *)(void *)(f->maps + f->pattern->node[index].at);
+    return (struct map *)(void *)(maps + at);
 }
 
 /* Makes the map of a node, and those above it, where it is wanted first. */
@@ -205,50 +238,180 @@ static void node_open(struct filling *f, uint32_t index)
 {
     const struct capture_node *node = &f->pattern->node[index];
     uint32_t above = node->parent == NODE_EVENT ? f->pattern->n_nodes : node->parent;
-    struct map *map = node_map(f, index);
+    struct map *map = node_map(f->maps, node->at);
     *map = (struct map){.at = (struct member *)(map + 2), .cap = node->members};
     if (f->place[above] == NULL) node_open(f, above);
+    f->node[index] = f->place[above];
     f->place[above] = member_map(f->place[above], &node->field, map);
     f->place[index] = map->at;
 }
 
 /* No field exists yet: nothing is looked up, and all maps are one piece, with room for all. */
-static void store_fresh(struct grok_run *r, const struct grok_pattern_fields *pattern,
-                        const struct grok_result *result, uint8_t flags)
+static void store_fresh(struct grok_run *r, struct filling *f, const struct grok_result *result,
+                        uint8_t flags)
 {
+    const struct grok_pattern_fields *pattern = f->pattern;
     struct map *data = &r->ev->data;
-    struct filling f;
-    f.pattern = pattern;
-    memset(f.place, 0, pattern->n_nodes * sizeof(*f.place));
-    map_reserve(data, &r->batch->arena, data->n + pattern->n_roots);
-    f.maps = arena_alloc(&r->batch->arena, pattern->node_bytes, 16);
-    f.place[pattern->n_nodes] = data->at + data->n;
+    memset(f->place, 0, pattern->n_nodes * sizeof(*f->place));
+    f->maps = arena_alloc(&r->batch->arena, pattern->node_bytes, 16);
+    f->place[pattern->n_nodes] = data->at + data->n;
     const struct fresh_capture *capture = pattern->fresh_capture;
     for (uint32_t i = 0; i < result->n; i++, capture++) {
         slice text = result->values[i];
-        struct member **place = &f.place[capture->parent];
-        if (text.n > 0 && capture->coerce == GROK_STRING) {
-            if (*place == NULL) node_open(&f, capture->parent);
-            *place = member_text(*place, &capture->field, text, flags);
-            continue;
-        }
+        bool plain = text.n > 0 && capture->coerce == GROK_STRING; /* as nearly all are */
         struct value val;
-        if (!capture_value(r, capture->coerce, text, flags, &val)) continue;
-        if (*place == NULL) node_open(&f, capture->parent);
-        *place = member_any(*place, &capture->field, val);
+        if (!plain && !capture_value(r, capture->coerce, text, flags, &val)) continue;
+        struct member **place = &f->place[capture->parent];
+        if (*place == NULL) node_open(f, capture->parent);
+        if (i < CAPTURES_MAX) f->text[i] = *place; /* for layout_learn */
+        *place = plain ? member_text(*place, &capture->field, text, flags)
+                       : member_any(*place, &capture->field, val);
     }
     for (uint32_t i = 0; i < pattern->n_nodes; i++)
-        if (f.place[i] != NULL) map_close(node_map(&f, i), f.place[i]);
-    map_close(data, f.place[pattern->n_nodes]);
+        if (f->place[i] != NULL) map_close(node_map(f->maps, pattern->node[i].at), f->place[i]);
+    map_close(data, f->place[pattern->n_nodes]);
+}
+
+/* ---- layouts: many matches that store the same captures ------------------------------- */
+
+/* Captures that are stored, a bit each, if all of them are stored as their text; else 0. */
+static inline uint64_t texts_of(const struct grok_pattern_fields *pattern,
+                                const struct grok_result *result)
+{
+    uint64_t captures = 0;
+    const struct fresh_capture *capture = pattern->fresh_capture;
+    for (uint32_t i = 0; i < result->n; i++) {
+        slice text = result->values[i];
+        enum grok_coerce coerce = capture[i].coerce;
+        if (coerce != GROK_STRING && text.p != NULL &&
+            (coerce == GROK_FLOAT || !int_text_is_json(text)))
+            return 0;
+        captures |= (uint64_t)(text.n > 0) << i;
+    }
+    return captures;
+}
+
+static inline struct grok_layout *layout_of(struct grok_layout *layout, uint64_t captures)
+{
+    /* The upper bits of a product by 2^64 / phi depend on all bits. */
+    return &layout[captures * 0x9e3779b97f4a7c15ULL >> 62];
+}
+_Static_assert(LAYOUTS == 4, "layout_of gives two bits");
+
+/* Layouts of a pattern, without contents. */
+static __attribute__((noinline)) struct grok_layout *
+layouts_new(const struct grok_pattern_fields *pattern)
+{
+    size_t roots_bytes = pattern->n_roots * sizeof(struct member);
+    struct grok_layout *layout = calloc(LAYOUTS, sizeof(*layout));
+    char *room = calloc(LAYOUTS, roots_bytes + pattern->node_bytes);
+    ASSERT(layout != NULL);
+    ASSERT(room != NULL);
+    for (uint32_t i = 0; i < LAYOUTS; i++, room += roots_bytes + pattern->node_bytes) {
+        layout[i].root = (struct member *)(void *)room;
+        layout[i].maps = room + roots_bytes;
+    }
+    return layout;
+}
+
+static void layouts_free(struct grok_layout *layout)
+{
+    if (layout == NULL) return;
+    free(layout[0].root); /* the first part of one piece */
+    free(layout);
+}
+
+static struct place place_of(const struct member *m, const struct member *roots, uint32_t n_roots,
+                             const char *maps)
+{
+    uintptr_t at = (uintptr_t)m - (uintptr_t)roots;
+    if (at < n_roots * sizeof(struct member)) return (struct place){(uint32_t)at, false};
+    return (struct place){(uint32_t)((uintptr_t)m - (uintptr_t)maps), true};
+}
+
+/* Remembers what store_fresh has added behind the event's first `old_n` members. */
+static __attribute__((noinline)) void layout_learn(struct grok_layout *layout,
+                                                   const struct filling *f, const struct map *data,
+                                                   uint32_t old_n)
+{
+    const struct member *roots = data->at + old_n;
+    layout->captures = layout->last_captures;
+    layout->flags = layout->last_flags;
+    layout->n_roots = data->n - old_n;
+    layout->n_maps = 0;
+    memcpy(layout->root, roots, layout->n_roots * sizeof(*roots));
+    memcpy(layout->maps, f->maps, f->pattern->node_bytes);
+    for (uint32_t i = 0; i < f->pattern->n_nodes; i++) {
+        if (f->place[i] == NULL) continue;
+        layout->map[layout->n_maps].node_at = f->pattern->node[i].at;
+        layout->map[layout->n_maps++].member =
+            place_of(f->node[i], roots, layout->n_roots, f->maps);
+    }
+    for (uint64_t left = layout->captures; left != 0; left &= left - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(left);
+        layout->text[i] = place_of(f->text[i], roots, layout->n_roots, f->maps);
+    }
+}
+
+static void store_layout(struct grok_run *r, const struct grok_pattern_fields *pattern,
+                         const struct grok_layout *layout, const slice *values)
+{
+    struct map *data = &r->ev->data;
+    char *const base[2] = {(char *)(data->at + data->n),
+                           arena_alloc(&r->batch->arena, pattern->node_bytes, 16)};
+    memcpy(base[false], layout->root, layout->n_roots * sizeof(struct member));
+    memcpy(base[true], layout->maps, pattern->node_bytes);
+    for (uint32_t i = 0; i < layout->n_maps; i++) {
+        struct place to = layout->map[i].member;
+        struct map *map = node_map(base[true], layout->map[i].node_at);
+        map->at = (struct member *)(map + 2);
+        ((struct member *)(void *)(base[to.below] + to.at))->val.u.map = map;
+    }
+    for (uint64_t left = layout->captures; left != 0; left &= left - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(left);
+        struct place to = layout->text[i];
+        struct value *val = &((struct member *)(void *)(base[to.below] + to.at))->val;
+        val->n = values[i].n;
+        val->u.str = values[i].p;
+    }
+    data->n += layout->n_roots;
+}
+
+/* Captures of an event that has none of their fields. */
+static void store_new(struct grok_run *r, const struct grok_pattern_fields *pattern,
+                      struct grok_layout **layouts, const struct grok_result *result, uint8_t flags)
+{
+    struct map *data = &r->ev->data;
+    struct grok_layout *layout = NULL;
+    uint64_t captures = pattern->laid_out ? texts_of(pattern, result) : 0;
+    map_reserve(data, &r->batch->arena, data->n + pattern->n_roots);
+    if (captures != 0) {
+        if (*layouts == NULL) *layouts = layouts_new(pattern);
+        layout = layout_of(*layouts, captures);
+        if (layout->captures == captures && layout->flags == flags) {
+            store_layout(r, pattern, layout, result->values);
+            return;
+        }
+    }
+    struct filling f;
+    uint32_t old_n = data->n;
+    f.pattern = pattern;
+    store_fresh(r, &f, result, flags);
+    if (layout == NULL) return;
+    /* Learning takes longer than storing, so it waits until something comes twice in a row. */
+    bool again = layout->last_captures == captures && layout->last_flags == flags;
+    layout->last_captures = captures;
+    layout->last_flags = flags;
+    if (again) layout_learn(layout, &f, data, old_n);
 }
 
 /* False when a field cannot be set: the match counts as failed then. */
-static bool store_all(struct grok_run *r, const struct grok_field *field,
-                      const struct grok_result *result, uint8_t flags)
+static bool store_all(struct grok_run *r, uint32_t field_at, const struct grok_result *result,
+                      uint8_t flags)
 {
-    const struct grok_pattern_fields *pattern = &field->pattern[result->winner];
+    const struct grok_pattern_fields *pattern = &r->cfg->field[field_at].pattern[result->winner];
     if (is_fresh(pattern, &r->ev->data)) {
-        store_fresh(r, pattern, result, flags);
+        store_new(r, pattern, &r->state->layout[field_at][result->winner], result, flags);
         return true;
     }
     const struct capture *capture = pattern->capture;
@@ -285,7 +448,7 @@ static bool match_text(struct grok_run *r, uint32_t at, slice text, uint8_t flag
             grok_match(field->set, r->state->scratch[at], text, first, &result);
         if (status == GROK_LIMIT) r->timeout = true;
         if (status != GROK_MATCH) return false;
-        if (!store_all(r, field, &result, flags)) return cannot_set(r, field);
+        if (!store_all(r, at, &result, flags)) return cannot_set(r, field);
         if (r->cfg->break_on_match) return true;
     }
     return field->patterns > 0;
@@ -367,8 +530,14 @@ static err grok_start(void *state, const void *config, struct worker *worker)
     (void)worker;
     s->scratch = calloc(cfg->field_n + 1, sizeof(*s->scratch));
     ASSERT(s->scratch != NULL);
-    for (uint32_t i = 0; i < cfg->field_n; i++)
-        if (cfg->field[i].set != NULL) s->scratch[i] = grok_scratch_new(cfg->field[i].set);
+    s->layout = calloc(cfg->field_n + 1, sizeof(*s->layout));
+    ASSERT(s->layout != NULL);
+    for (uint32_t i = 0; i < cfg->field_n; i++) {
+        if (cfg->field[i].set == NULL) continue;
+        s->scratch[i] = grok_scratch_new(cfg->field[i].set);
+        s->layout[i] = calloc(cfg->field[i].patterns + 1, sizeof(*s->layout[i]));
+        ASSERT(s->layout[i] != NULL);
+    }
     return ERR_OK;
 }
 
@@ -376,8 +545,13 @@ static void grok_stop(void *state, const void *config)
 {
     const struct grok_cfg *cfg = config;
     struct grok_state *s = state;
-    for (uint32_t i = 0; i < cfg->field_n; i++)
+    for (uint32_t i = 0; i < cfg->field_n; i++) {
         if (s->scratch[i] != NULL) grok_scratch_free(s->scratch[i]);
+        for (uint32_t k = 0; s->layout[i] != NULL && k < cfg->field[i].patterns; k++)
+            layouts_free(s->layout[i][k]);
+        free(s->layout[i]);
+    }
+    free(s->layout);
     free(s->scratch);
 }
 
@@ -520,7 +694,8 @@ static bool is_alone(const struct grok_pattern_fields *fields, uint32_t i)
     return true;
 }
 
-static void plan_fresh(struct compiler *c, struct grok_pattern_fields *fields, uint32_t n)
+static void plan_fresh(struct compiler *c, const struct grok_cfg *cfg,
+                       struct grok_pattern_fields *fields, uint32_t n)
 {
     fields->node = heap_alloc(c->heap, NODES_MAX * sizeof(*fields->node));
     fields->fresh = true;
@@ -545,6 +720,9 @@ static void plan_fresh(struct compiler *c, struct grok_pattern_fields *fields, u
     for (uint32_t i = 0; i < n; i++) fields->n_roots += fields->capture[i].parent == NODE_EVENT;
     for (uint32_t i = 0; i < fields->n_nodes; i++)
         fields->n_roots += fields->node[i].parent == NODE_EVENT;
+    fields->laid_out = fields->fresh && fields->n_nodes > 0 && !cfg->keep_empty_captures &&
+                       n <= CAPTURES_MAX && fields->n_roots <= MAP_SCAN_MAX &&
+                       fields->node_bytes <= LAYOUT_BYTES_MAX;
 }
 
 static err compile_captures(struct compiler *c, const struct grok_cfg *cfg,
@@ -561,7 +739,7 @@ static err compile_captures(struct compiler *c, const struct grok_cfg *cfg,
                 result = ERR_CONFIG;
         field->pattern[i].capture = to;
         field->pattern[i].distinct = result == ERR_OK && are_distinct(to, n);
-        if (result == ERR_OK) plan_fresh(c, &field->pattern[i], n);
+        if (result == ERR_OK) plan_fresh(c, cfg, &field->pattern[i], n);
     }
     return result;
 }

@@ -567,5 +567,11 @@ int main(void)
         cmocka_unit_test(test_library),      cmocka_unit_test(test_legacy),
         cmocka_unit_test(test_ecs_v1),       cmocka_unit_test(test_shortcuts),
     };
-    return T_RUN(tests);
+    /* Each level has its own code. */
+    int failed = 0;
+    for (enum cpu_level level = CPU_SSE42; level <= cpu_init() && level <= CPU_AVX2; level++) {
+        grok_init(level);
+        failed += T_RUN(tests);
+    }
+    return failed;
 }
