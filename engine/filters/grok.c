@@ -209,11 +209,13 @@ static inline uint64_t root_bit(uint32_t hash)
     return 1ULL << (hash & 63);
 }
 
-/* Whether no member can have the name of a top-level field of the pattern. */
+/* Whether no member can have the name of a top-level field of the pattern, and the map has no index
+ * (which a large one keeps when it has lost most of its fields). */
 static inline bool is_fresh(const struct grok_pattern_fields *pattern, const struct map *data)
 {
     uint64_t bits = 0;
-    if (!pattern->fresh || data->n + pattern->n_roots > MAP_SCAN_MAX) return false;
+    if (!pattern->fresh || data->n + pattern->n_roots > MAP_SCAN_MAX || data->cap > MAP_SCAN_MAX)
+        return false;
     for (uint32_t i = 0; i < data->n; i++) bits |= root_bit(data->at[i].hash);
     return (bits & pattern->roots) == 0;
 }
