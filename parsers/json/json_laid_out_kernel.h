@@ -126,23 +126,10 @@ static inline __attribute__((always_inline)) char *put_leaf_text(struct writer *
 {
     const char *p = v->u.str;
     uint32_t n = v->n;
+    uint64_t mask;
     if (__builtin_expect(p == w->known && n == w->known_n, 0)) return put_leaf_known(w, to);
-    while (n >= VEC_BYTES) {
-        vec text = vec_load(p);
-        vec_store(to, text);
-        uint64_t mask = needs_escape(text);
-        if (__builtin_expect(mask != 0, 0)) return put_leaf_escaped(w, to, v, p, mask);
-        to += VEC_BYTES;
-        p += VEC_BYTES;
-        n -= VEC_BYTES;
-    }
-    vec text = load_text(p, n);
-    vec_store(to, text);
-    uint64_t mask = needs_escape_text(text, n);
-    if (__builtin_expect(mask == 0, 1)) return to + n;
-    /* Lines that keep their newline end so. */
-    if (mask == 1ull << (n - 1)) return put_escape(to + n - 1, (unsigned char)p[n - 1]);
-    return put_leaf_escaped(w, to, v, p, mask);
+    to = put_plain(to, &p, &n, &mask);
+    return __builtin_expect(mask == 0, 1) ? to : put_leaf_escaped(w, to, v, p, mask);
 }
 
 static inline char *put_leaves(struct writer *w, char *to, const struct json_layout *layout,

@@ -235,27 +235,34 @@ static __attribute__((noinline)) char *put_escaped(struct writer *w, char *to, c
 }
 #endif
 
-/* Copies and tests at once; room for n + JSON_SLACK bytes was made, more is made when escapes
- * need it. */
+/* Copies and tests at once up to the first vector with something to escape: *p and *n are then the
+ * rest from there on, *mask its bytes to escape. *mask is 0 when all is written. */
+static inline __attribute__((always_inline)) char *put_plain(char *to, const char **p, uint32_t *n,
+                                                             uint64_t *mask)
+{
+    for (; *n >= VEC_BYTES; to += VEC_BYTES, *p += VEC_BYTES, *n -= VEC_BYTES) {
+        vec v = vec_load(*p);
+        vec_store(to, v);
+        *mask = needs_escape(v);
+        if (__builtin_expect(*mask != 0, 0)) return to;
+    }
+    vec v = load_text(*p, *n);
+    vec_store(to, v);
+    *mask = needs_escape_text(v, *n);
+    if (__builtin_expect(*mask == 0, 1)) return to + *n;
+    if (*mask != 1ull << (*n - 1)) return to;
+    /* Lines that keep their newline end so. */
+    *mask = 0;
+    return put_escape(to + *n - 1, (unsigned char)(*p)[*n - 1]);
+}
+
+/* Room for n + JSON_SLACK bytes was made, more is made when escapes need it. */
 static inline __attribute__((always_inline)) char *put_text(struct writer *w, char *to,
                                                             const char *p, uint32_t n)
 {
-    while (n >= VEC_BYTES) {
-        vec v = vec_load(p);
-        vec_store(to, v);
-        uint64_t mask = needs_escape(v);
-        if (__builtin_expect(mask != 0, 0)) return put_escaped(w, to, p, n, mask);
-        to += VEC_BYTES;
-        p += VEC_BYTES;
-        n -= VEC_BYTES;
-    }
-    vec v = load_text(p, n);
-    vec_store(to, v);
-    uint64_t mask = needs_escape_text(v, n);
-    if (__builtin_expect(mask == 0, 1)) return to + n;
-    /* Lines that keep their newline end so. */
-    if (mask == 1ull << (n - 1)) return put_escape(to + n - 1, (unsigned char)p[n - 1]);
-    return put_escaped(w, to, p, n, mask);
+    uint64_t mask;
+    to = put_plain(to, &p, &n, &mask);
+    return __builtin_expect(mask == 0, 1) ? to : put_escaped(w, to, p, n, mask);
 }
 
 /* The string with its quotes; room for its n + JSON_SLACK bytes was made. */

@@ -320,23 +320,35 @@ static uint32_t decode_counted(void *state, const void *cfg, slice in, struct de
     return real->decode(state, cfg, in, d);
 }
 
+/* decode_n counts the stream's calls of its codec, until count_end. */
+static void count_begin(void)
+{
+    static struct codec_ops counted;
+    struct codec *codec = &((struct probe_cfg *)s.r.plan->input[0].cfg)->codec;
+    real = codec->ops;
+    counted = *real;
+    counted.decode = decode_counted;
+    codec->ops = &counted;
+    decode_n = 0;
+}
+
+static void count_end(void)
+{
+    ((struct probe_cfg *)s.r.plan->input[0].cfg)->codec.ops = real;
+}
+
 /* A long line costs what its bytes cost, not their square. */
 static void test_long_line_is_looked_at_once(void **state)
 {
     (void)state;
     stream_init(NULL, 64, 0);
-    struct codec *codec = &((struct probe_cfg *)s.r.plan->input[0].cfg)->codec;
-    real = codec->ops;
-    struct codec_ops counted = *real;
-    counted.decode = decode_counted;
-    codec->ops = &counted;
-    decode_n = 0;
+    count_begin();
     for (int i = 0; i < 1000; i++) assert_true(arrive(SLICE("0123456789")));
     assert_true(arrive(SLICE("\n")));
     assert_int_equal(decode_n, 2);
     finish();
     assert_int_equal(got.n, 10001);
-    codec->ops = real;
+    count_end();
     stream_fini();
 }
 
@@ -347,19 +359,14 @@ static void test_newlines_in_frames(void **state)
     line = "line { delimiter => \"<>\" }";
     stream_init(NULL, 64, 0);
     line = "line";
-    struct codec *codec = &((struct probe_cfg *)s.r.plan->input[0].cfg)->codec;
-    real = codec->ops;
-    struct codec_ops counted = *real;
-    counted.decode = decode_counted;
-    codec->ops = &counted;
-    decode_n = 0;
+    count_begin();
     for (int i = 0; i < 1000; i++) assert_true(arrive(SLICE("<\n\n\n\n\n\n\n\n>")));
     assert_int_equal(decode_n, 1000);
     assert_true(arrive(SLICE("<>\n<")));
     assert_true(arrive(SLICE(">")));
     finish();
     assert_int_equal(got.n, 10001 + 2);
-    codec->ops = real;
+    count_end();
     stream_fini();
 }
 
