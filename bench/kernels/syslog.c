@@ -1,12 +1,17 @@
 /*
- * syslog.c - the headers of RFC 3164 and RFC 5424 lines, hot and streaming through memory, and what
- * the syslog input does from received text to the events of a batch.
+ * syslog.c - the headers of RFC 3164 and RFC 5424 lines, hot and streaming through memory, what the
+ * syslog input does from received text to the events of a batch, and both with the documents of an
+ * output after it.
  */
+#include <stdlib.h>
+
 #include "bench/harness/harness.h"
 #include "bench/harness/input_rig.h"
 #include "engine/base/assert.h"
 #include "engine/inputs/syslog_event.h"
 #include "engine/registry.h"
+#include "parsers/json/json_layout.h"
+#include "parsers/json/json_write.h"
 #include "parsers/scan/newline.h"
 #include "parsers/scan/utf8_scan.h"
 
@@ -16,6 +21,8 @@ static struct lines lines;
 static struct syslog_event_cfg cfg;
 static struct syslog_event_state state;
 static struct batch batch;
+static struct json_layouts *layouts;
+static struct buf documents;
 
 static uint64_t parse_3164(void *opaque)
 {
@@ -62,6 +69,18 @@ static uint64_t make_events(void *opaque)
     return batch.n;
 }
 
+static uint64_t make_documents(void *opaque)
+{
+    struct time_iso_cache cache = {0};
+    make_events(opaque);
+    documents.n = 0;
+    for (uint32_t i = 0; i < batch.n; i++)
+        json_write_laid_out(&documents, &batch.event[i], &cache, layouts);
+    /* The input's fields are the configuration's: all its events have layouts. */
+    ASSERT(layouts->at[layouts->last].hits > 0);
+    return documents.n;
+}
+
 static struct config_list labels(uint32_t n, slice (*label)(uint32_t))
 {
     static struct config_value at[SYSLOG_FACILITIES + SYSLOG_SEVERITIES];
@@ -88,12 +107,13 @@ static void events_begin(void)
     ASSERT(syslog_event_start(&state, &cfg) == ERR_OK);
 }
 
-static void measure_events(const char *name, enum workload_kind kind, const char *part)
+static void measure_events(const char *name, enum workload_kind kind, const char *part,
+                           uint64_t (*body)(void *))
 {
     if (!bench_wanted(name)) return;
     lines_load(&lines, 1000, kind, part);
-    bench_run(&(struct bench_case){
-        .name = name, .body = make_events, .events = lines.n, .bytes = lines.text.n});
+    bench_run(
+        &(struct bench_case){.name = name, .body = body, .events = lines.n, .bytes = lines.text.n});
     lines_fini(&lines);
 }
 
@@ -115,9 +135,16 @@ int main(int argc, char **argv)
     measure("RFC 5424, hot", 1200, line_rfc5424, parse_5424);
     measure("RFC 5424, 20 MB", 100000, line_rfc5424, parse_5424);
     events_begin();
-    measure_events("RFC 3164 line to event", WORKLOAD_RFC3164, NULL);
-    measure_events("RFC 5424 line to event", WORKLOAD_RFC5424, NULL);
-    measure_events("RFC 5424 line to event, no structured data", WORKLOAD_RFC5424, " - ");
-    measure_events("RFC 5424 line to event, structured data", WORKLOAD_RFC5424, " [origin@");
+    measure_events("RFC 3164 line to event", WORKLOAD_RFC3164, NULL, make_events);
+    measure_events("RFC 5424 line to event", WORKLOAD_RFC5424, NULL, make_events);
+    measure_events("RFC 5424 line to event, no structured data", WORKLOAD_RFC5424, " - ",
+                   make_events);
+    measure_events("RFC 5424 line to event, structured data", WORKLOAD_RFC5424, " [origin@",
+                   make_events);
+    layouts = json_layouts_new();
+    measure_events("RFC 3164 line to document", WORKLOAD_RFC3164, NULL, make_documents);
+    measure_events("RFC 5424 line to document", WORKLOAD_RFC5424, NULL, make_documents);
+    free(layouts);
+    buf_fini(&documents);
     return bench_end();
 }

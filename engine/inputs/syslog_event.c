@@ -111,7 +111,8 @@ void syslog_event_prepare(struct syslog_event_cfg *cfg, struct arena *arena)
     prepare_logs(cfg, arena);
     struct map *service = map_exact(arena, 1);
     map_close(service, member_any(service->at, &cfg->field[SYSLOG_SERVICE], cfg->service_type));
-    member_any(&cfg->service, &cfg->service, value_share(value_map(service), true, arena));
+    struct member bare = cfg->service;
+    member_any(&cfg->service, &bare, value_share(value_map(service), true, arena));
 }
 
 INLINE struct member *put_modern(const struct syslog_event_cfg *cfg, struct batch *b,
