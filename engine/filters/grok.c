@@ -104,8 +104,9 @@ struct place {
  * and only the addresses and lengths of the texts and the addresses of the maps are set.
  */
 struct grok_layout {
-    uint64_t captures, last_captures; /* that have text; last: of the last match without layout */
-    uint8_t flags, last_flags;        /* of the matched text */
+    uint64_t captures; /* that have text */
+    uint8_t flags;     /* of the matched text */
+    uint8_t hits;      /* as far as it counts, and less with each that wants the place */
     uint32_t n_roots, n_maps;
     struct member *root; /* of the event */
     char *maps;          /* of all nodes */
@@ -116,13 +117,23 @@ struct grok_layout {
     struct place text[CAPTURES_MAX]; /* by capture */
 };
 
-/* A pattern's lines differ in few ways: optional parts are there or not. */
-#define LAYOUTS 4u
+/* A pattern's lines differ in few ways: optional parts are there or not. Captures choose the set,
+ * and each of its places may have their layout. */
+#define LAYOUT_SETS 4u
+#define LAYOUT_WAYS 2u
 #define LAYOUT_BYTES_MAX 8192u
 
+struct grok_layouts {
+    struct {
+        struct grok_layout way[LAYOUT_WAYS];
+        uint64_t last_captures; /* of the last match without a layout */
+        uint8_t last_flags;
+    } set[LAYOUT_SETS];
+};
+
 struct grok_state {
-    struct grok_scratch **scratch; /* per field, heap */
-    struct grok_layout ***layout;  /* per field and pattern, LAYOUTS of them; NULL: none yet */
+    struct grok_scratch **scratch;  /* per field, heap */
+    struct grok_layouts ***layouts; /* per field and pattern; NULL: none yet */
     struct counter matches, failures, timeouts;
     struct log_gate gate, timeout_gate;
 };
@@ -293,34 +304,55 @@ static inline uint64_t texts_of(const struct grok_pattern_fields *pattern,
     return captures;
 }
 
-static inline struct grok_layout *layout_of(struct grok_layout *layout, uint64_t captures)
+static inline uint32_t layout_set(uint64_t captures)
 {
     /* The upper bits of a product by 2^64 / phi depend on all bits. */
-    return &layout[captures * 0x9e3779b97f4a7c15ULL >> 62];
+    return captures * 0x9e3779b97f4a7c15ULL >> 62;
 }
-_Static_assert(LAYOUTS == 4, "layout_of gives two bits");
+_Static_assert(LAYOUT_SETS == 4, "layout_set gives two bits");
+
+static inline struct grok_layout *layout_find(struct grok_layouts *layouts, uint64_t captures,
+                                              uint8_t flags)
+{
+    struct grok_layout *way = layouts->set[layout_set(captures)].way;
+    for (uint32_t i = 0; i < LAYOUT_WAYS; i++)
+        if (way[i].captures == captures && way[i].flags == flags) return &way[i];
+    return NULL;
+}
+
+/* The place of the one used less in a set; NULL while even that is used more than what is new. */
+static struct grok_layout *layout_replaced(struct grok_layouts *layouts, uint32_t set)
+{
+    struct grok_layout *way = layouts->set[set].way, *least = way;
+    for (uint32_t i = 1; i < LAYOUT_WAYS; i++)
+        if (way[i].hits < least->hits) least = &way[i];
+    least->hits /= 2;
+    return least->hits == 0 ? least : NULL;
+}
 
 /* Layouts of a pattern, without contents. */
-static __attribute__((noinline)) struct grok_layout *
+static __attribute__((noinline)) struct grok_layouts *
 layouts_new(const struct grok_pattern_fields *pattern)
 {
     size_t roots_bytes = pattern->n_roots * sizeof(struct member);
-    struct grok_layout *layout = calloc(LAYOUTS, sizeof(*layout));
-    char *room = calloc(LAYOUTS, roots_bytes + pattern->node_bytes);
-    ASSERT(layout != NULL);
+    size_t bytes = roots_bytes + pattern->node_bytes;
+    struct grok_layouts *layouts = calloc(1, sizeof(*layouts));
+    char *room = calloc(LAYOUT_SETS * LAYOUT_WAYS, bytes);
+    ASSERT(layouts != NULL);
     ASSERT(room != NULL);
-    for (uint32_t i = 0; i < LAYOUTS; i++, room += roots_bytes + pattern->node_bytes) {
-        layout[i].root = (struct member *)(void *)room;
-        layout[i].maps = room + roots_bytes;
+    for (uint32_t i = 0; i < LAYOUT_SETS * LAYOUT_WAYS; i++, room += bytes) {
+        struct grok_layout *layout = &layouts->set[i / LAYOUT_WAYS].way[i % LAYOUT_WAYS];
+        layout->root = (struct member *)(void *)room;
+        layout->maps = room + roots_bytes;
     }
-    return layout;
+    return layouts;
 }
 
-static void layouts_free(struct grok_layout *layout)
+static void layouts_free(struct grok_layouts *layouts)
 {
-    if (layout == NULL) return;
-    free(layout[0].root); /* the first part of one piece */
-    free(layout);
+    if (layouts == NULL) return;
+    free(layouts->set[0].way[0].root); /* the first part of one piece */
+    free(layouts);
 }
 
 static struct place place_of(const struct member *m, const struct member *roots, uint32_t n_roots,
@@ -332,13 +364,15 @@ static struct place place_of(const struct member *m, const struct member *roots,
 }
 
 /* Remembers what store_fresh has added behind the event's first `old_n` members. */
-static __attribute__((noinline)) void layout_learn(struct grok_layout *layout,
+static __attribute__((noinline)) void layout_learn(struct grok_layouts *layouts, uint32_t set,
                                                    const struct filling *f, const struct map *data,
                                                    uint32_t old_n)
 {
+    struct grok_layout *layout = layout_replaced(layouts, set);
+    if (layout == NULL) return;
     const struct member *roots = data->at + old_n;
-    layout->captures = layout->last_captures;
-    layout->flags = layout->last_flags;
+    layout->captures = layouts->set[set].last_captures;
+    layout->flags = layouts->set[set].last_flags;
     layout->n_roots = data->n - old_n;
     layout->n_maps = 0;
     memcpy(layout->root, roots, layout->n_roots * sizeof(*roots));
@@ -381,30 +415,35 @@ static void store_layout(struct grok_run *r, const struct grok_pattern_fields *p
 
 /* Captures of an event that has none of their fields. */
 static void store_new(struct grok_run *r, const struct grok_pattern_fields *pattern,
-                      struct grok_layout **layouts, const struct grok_result *result, uint8_t flags)
+                      struct grok_layouts **layouts, const struct grok_result *result,
+                      uint8_t flags)
 {
     struct map *data = &r->ev->data;
-    struct grok_layout *layout = NULL;
     uint64_t captures = pattern->laid_out ? texts_of(pattern, result) : 0;
     map_reserve(data, &r->batch->arena, data->n + pattern->n_roots);
     if (captures != 0) {
         if (*layouts == NULL) *layouts = layouts_new(pattern);
-        layout = layout_of(*layouts, captures);
-        if (layout->captures == captures && layout->flags == flags) {
+        struct grok_layout *layout = layout_find(*layouts, captures, flags);
+        if (layout != NULL) {
+            layout->hits += layout->hits < UINT8_MAX;
             store_layout(r, pattern, layout, result->values);
+            event_shape_add(r->ev, captures);
             return;
         }
     }
     struct filling f;
-    uint32_t old_n = data->n;
+    uint32_t old_n = data->n, set = layout_set(captures);
     f.pattern = pattern;
     store_fresh(r, &f, result, flags);
-    if (layout == NULL) return;
+    if (captures == 0) return;
+    event_shape_add(r->ev, captures);
     /* Learning takes longer than storing, so it waits until something comes twice in a row. */
-    bool again = layout->last_captures == captures && layout->last_flags == flags;
-    layout->last_captures = captures;
-    layout->last_flags = flags;
-    if (again) layout_learn(layout, &f, data, old_n);
+    uint64_t *last_captures = &(*layouts)->set[set].last_captures;
+    uint8_t *last_flags = &(*layouts)->set[set].last_flags;
+    bool again = *last_captures == captures && *last_flags == flags;
+    *last_captures = captures;
+    *last_flags = flags;
+    if (again) layout_learn(*layouts, set, &f, data, old_n);
 }
 
 /* False when a field cannot be set: the match counts as failed then. */
@@ -413,7 +452,7 @@ static bool store_all(struct grok_run *r, uint32_t field_at, const struct grok_r
 {
     const struct grok_pattern_fields *pattern = &r->cfg->field[field_at].pattern[result->winner];
     if (is_fresh(pattern, &r->ev->data)) {
-        store_new(r, pattern, &r->state->layout[field_at][result->winner], result, flags);
+        store_new(r, pattern, &r->state->layouts[field_at][result->winner], result, flags);
         return true;
     }
     const struct capture *capture = pattern->capture;
@@ -532,13 +571,13 @@ static err grok_start(void *state, const void *config, struct worker *worker)
     (void)worker;
     s->scratch = calloc(cfg->field_n + 1, sizeof(*s->scratch));
     ASSERT(s->scratch != NULL);
-    s->layout = calloc(cfg->field_n + 1, sizeof(*s->layout));
-    ASSERT(s->layout != NULL);
+    s->layouts = calloc(cfg->field_n + 1, sizeof(*s->layouts));
+    ASSERT(s->layouts != NULL);
     for (uint32_t i = 0; i < cfg->field_n; i++) {
         if (cfg->field[i].set == NULL) continue;
         s->scratch[i] = grok_scratch_new(cfg->field[i].set);
-        s->layout[i] = calloc(cfg->field[i].patterns + 1, sizeof(*s->layout[i]));
-        ASSERT(s->layout[i] != NULL);
+        s->layouts[i] = calloc(cfg->field[i].patterns + 1, sizeof(*s->layouts[i]));
+        ASSERT(s->layouts[i] != NULL);
     }
     return ERR_OK;
 }
@@ -549,11 +588,11 @@ static void grok_stop(void *state, const void *config)
     struct grok_state *s = state;
     for (uint32_t i = 0; i < cfg->field_n; i++) {
         if (s->scratch[i] != NULL) grok_scratch_free(s->scratch[i]);
-        for (uint32_t k = 0; s->layout[i] != NULL && k < cfg->field[i].patterns; k++)
-            layouts_free(s->layout[i][k]);
-        free(s->layout[i]);
+        for (uint32_t k = 0; s->layouts[i] != NULL && k < cfg->field[i].patterns; k++)
+            layouts_free(s->layouts[i][k]);
+        free(s->layouts[i]);
     }
-    free(s->layout);
+    free(s->layouts);
     free(s->scratch);
 }
 

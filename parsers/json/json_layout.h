@@ -12,12 +12,13 @@
 #define PARSERS_JSON_JSON_LAYOUT_H
 #include "engine/event/event.h"
 
-#define JSON_LAYOUTS 8u
+#define JSON_LAYOUTS 16u
 #define JSON_LAYOUT_SLOTS_MAX 48u
 #define JSON_LAYOUT_DEPTH_MAX 8u
 #define JSON_LAYOUT_TEXT_BYTES_MAX 1536u
 #define JSON_LAYOUT_TEXT_PAD 64u
 #define JSON_LAYOUT_MISSED 64u
+#define JSON_LAYOUT_GUESSES 64u
 
 enum json_slot_kind {
     JSON_SLOT_TEXT,     /* string, to be escaped */
@@ -55,11 +56,11 @@ struct json_layout {
 
 struct json_layouts {
     struct json_layout at[JSON_LAYOUTS];
-    uint32_t last;                      /* the entry that fitted last */
+    uint8_t guess[JSON_LAYOUT_GUESSES]; /* by the event's shape: the entry that fitted last */
     uint8_t missed[JSON_LAYOUT_MISSED]; /* by a hash of number and last key */
 };
 
-/* 40 KiB; freed by free(). */
+/* 80 KiB; freed by free(). */
 struct json_layouts *json_layouts_new(void);
 /* Remembers the event's layout, if it can be. To be called for an event that fitted no layout. */
 void json_layout_learn(struct json_layouts *layouts, const struct event *ev);

@@ -30,11 +30,12 @@ void json_write_laid_out(struct buf *out, const struct event *ev, struct time_is
     /* Keys of decoded documents come first, and are not the configuration's. */
     bool fixed = ev->data.n > 0 && (ev->data.at[0].val.key_flags & KEY_STATIC) != 0;
     if (fixed && ev->time.type == VALUE_TIME) {
+        uint8_t *guess = &layouts->guess[ev->shape % JSON_LAYOUT_GUESSES];
         for (uint32_t i = 0; i < JSON_LAYOUTS; i++) {
-            uint32_t at = (layouts->last + i) % JSON_LAYOUTS;
+            uint32_t at = (*guess + i) % JSON_LAYOUTS;
             struct json_layout *layout = &layouts->at[at];
             if (fits(layout, ev) && kernel->laid_out(out, ev, cache, layout)) {
-                layouts->last = at;
+                *guess = (uint8_t)at;
                 layout->hits++;
                 return;
             }
