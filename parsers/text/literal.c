@@ -17,7 +17,7 @@ static uint32_t one_character(slice rest, char *out)
     bool class = rest.n >= 3 && rest.p[0] == '[' && rest.p[2] == ']';
     *out = rest.p[1];
     if (escaped) return is_one_of(*out, "\\^$.|?*+()[]{}/-:;,=\"'<>@#%&!~ _") ? 2 : 0;
-    return class && (unsigned char)*out < 0x80 && !is_one_of(*out, "\\^[]&-") ? 3 : 0;
+    return class && (unsigned char)*out < 0x80 && !is_one_of(*out, "\\^[]") ? 3 : 0;
 }
 
 bool literal_of_regex(slice pattern, char *out, uint32_t *n)

@@ -26,6 +26,8 @@ static void test_which(void **state)
     check("a\\.b\\/c", "a.b/c");
     check("[,]", ",");
     check("[.]x", ".x");
+    check("[&]", "&");
+    check("a[-]", "a-");
     check("\\\\", "\\");
     check("ü: ", "ü: ");
     static const char *const others[] = {"",    "a.b",  "a|b",    "^a",      "a$",    "a?",   "a*",
