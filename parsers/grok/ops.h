@@ -89,7 +89,9 @@ struct program_scratch {
     } trail[TRAIL_MAX];
 };
 
-/* What of a search is compiled for each CPU level: run_kernel.h. */
+/* What of a search is compiled for each CPU level: run_kernel.h. find() gives the place of a text
+ * or FIND_NONE. */
+#define FIND_NONE UINT32_MAX
 struct run_kernel {
     enum program_status (*search)(const struct program *, struct program_scratch *, slice line,
                                   const struct need_literal *gate, const struct regex_span **spans,

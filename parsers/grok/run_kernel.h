@@ -227,32 +227,28 @@ static inline enum program_status attempt(struct machine *m, uint32_t start)
     return status;
 }
 
-#if defined(RUN_STEP)
 /* Bits of the places from p on where the bytes around say that a match can start. */
 static inline uint32_t starts_in(const struct program *p, const char *at)
 {
-    const uint32_t all = (uint32_t)((1ULL << RUN_STEP) - 1);
+    const uint32_t all = (uint32_t)((1ULL << VEC_BYTES) - 1);
     uint32_t not = run_stops(&p->start[0], at);
     if (not == all) return 0;
     not |= run_stops(&p->before, at - 1);
     for (uint32_t i = 1; i < START_BYTES; i++) not |= run_stops(&p->start[i], at + i);
     return not ^all;
 }
-#endif
 
 /* The next place where a match can start, as far as the bytes around it tell. `at` is not 0. */
 static inline uint32_t start_near(const struct program *p, slice line, uint32_t at)
 {
-#if defined(RUN_STEP)
-    while (p->many_starts && line.n >= RUN_STEP + START_BYTES && line.n - at >= START_BYTES) {
+    while (p->many_starts && line.n >= VEC_BYTES + START_BYTES && line.n - at >= START_BYTES) {
         /* The last places are asked together with some that have been asked already. */
-        uint32_t last = line.n - (RUN_STEP + START_BYTES - 1);
+        uint32_t last = line.n - (VEC_BYTES + START_BYTES - 1);
         uint32_t base = at < last ? at : last;
         uint32_t can = starts_in(p, line.p + base) >> (at - base);
         if (can != 0) return at + (uint32_t)__builtin_ctz(can);
-        at = base + RUN_STEP;
+        at = base + VEC_BYTES;
     }
-#endif
     return run_end(&p->not_first, line, at);
 }
 
@@ -303,13 +299,13 @@ static uint32_t find(slice line, uint32_t at, slice text)
 
 static bool is_ascii(slice line)
 {
-    uint32_t high = 0, i = 0;
-#if defined(RUN_STEP)
-    if (line.n >= RUN_STEP) {
-        for (; line.n - i >= RUN_STEP; i += RUN_STEP) high |= run_high(line.p + i);
-        return (high | run_high(line.p + line.n - RUN_STEP)) == 0;
+    uint32_t i = 0;
+    if (line.n >= VEC_BYTES) {
+        uint64_t high = vec_mask_high(vec_load(line.p + line.n - VEC_BYTES));
+        for (; line.n - i >= VEC_BYTES; i += VEC_BYTES) high |= vec_mask_high(vec_load(line.p + i));
+        return high == 0;
     }
-#endif
+    uint32_t high = 0;
     for (; i < line.n; i++) high |= (unsigned char)line.p[i];
     return high < 0x80;
 }

@@ -4,6 +4,7 @@
  */
 #ifndef PARSERS_GROK_SHORTCUT_RUN_H
 #define PARSERS_GROK_SHORTCUT_RUN_H
+#include "parsers/grok/run_end.h"
 #include "parsers/grok/shortcut.h"
 
 static inline uint32_t two_digits(const char *p)
@@ -11,36 +12,22 @@ static inline uint32_t two_digits(const char *p)
     return (uint32_t)(p[0] - '0') * 10 + (uint32_t)(p[1] - '0');
 }
 
-/* Whether bytes half .. half + RUN_STEP are within the stamp's ranges; the rest of these are wide.
+/* Whether VEC_BYTES bytes from `from` on are within the stamp's ranges; those behind it are wide.
  */
-#if defined(__AVX2__)
-static inline bool stamp_within(const struct stamp *stamp, const char *p, uint32_t half)
+static inline bool stamp_within(const struct stamp *stamp, const char *p, uint32_t from)
 {
-    __m256i low = _mm256_loadu_si256((const __m256i *)(stamp->low + half));
-    __m256i span = _mm256_loadu_si256((const __m256i *)(stamp->span + half));
-    __m256i v = _mm256_sub_epi8(_mm256_loadu_si256((const __m256i *)(p + half)), low);
-    return _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(v, span), v)) == -1;
+    vec v = vec_sub(vec_load(p + from), vec_load(stamp->low + from));
+    return vec_mask_le(v, vec_load(stamp->span + from)) == mask_low(VEC_BYTES);
 }
-#elif defined(__SSSE3__)
-static inline bool stamp_within(const struct stamp *stamp, const char *p, uint32_t half)
-{
-    __m128i low = _mm_loadu_si128((const __m128i *)(stamp->low + half));
-    __m128i span = _mm_loadu_si128((const __m128i *)(stamp->span + half));
-    __m128i v = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(p + half)), low);
-    return _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, span), v)) == 0xffff;
-}
-#endif
 
 static inline bool stamp_fits(const struct stamp *stamp, slice line, uint32_t at)
 {
     const char *p = line.p + at;
-#if defined(RUN_STEP)
     if (line.n - at >= STAMP_BYTES_MAX) {
-        for (uint32_t half = 0; half < STAMP_BYTES_MAX; half += RUN_STEP)
-            if (!stamp_within(stamp, p, half)) return false;
+        for (uint32_t from = 0; from < STAMP_BYTES_MAX; from += VEC_BYTES)
+            if (!stamp_within(stamp, p, from)) return false;
         return true;
     }
-#endif
     if (line.n - at < stamp->n) return false;
     for (uint32_t i = 0; i < stamp->n; i++)
         if ((uint8_t)((uint8_t)p[i] - stamp->low[i]) > stamp->span[i]) return false;
@@ -84,7 +71,6 @@ static inline bool is_octet(const char *p, uint32_t n)
 
 static __attribute__((noinline)) uint32_t run_quad(slice line, uint32_t at)
 {
-#if defined(__SSSE3__)
     if (line.n - at < QUAD_BYTES_MAX + 1) return SHORTCUT_NONE;
     const char *p = line.p + at;
     __m128i v = _mm_loadu_si128((const __m128i *)p);
@@ -104,10 +90,6 @@ static __attribute__((noinline)) uint32_t run_quad(slice line, uint32_t at)
     bool ok = is_octet(p, a) && is_octet(p + a + 1, b - a - 1) && is_octet(p + b + 1, c - b - 1) &&
               is_octet(p + c + 1, end - c - 1);
     return ok ? at + end : SHORTCUT_NONE;
-#else
-    (void)line, (void)at;
-    return SHORTCUT_NONE;
-#endif
 }
 
 static inline bool is_digit(slice line, uint32_t at)

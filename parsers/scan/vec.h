@@ -49,14 +49,19 @@ static inline vec vec_subs(vec a, vec b)
 {
     return _mm512_subs_epu8(a, b);
 }
+static inline vec vec_sub(vec a, vec b)
+{
+    return _mm512_sub_epi8(a, b);
+}
 /* table[index & 15] per 16-byte lane, 0 where index has its high bit set. */
 static inline vec vec_lookup(vec table, vec index)
 {
     return _mm512_shuffle_epi8(table, index);
 }
-static inline vec vec_shr4(vec v)
+/* Per 16 bits: high nibbles are in the low ones' places, under bits of the byte above. */
+static inline vec vec_down4(vec v)
 {
-    return _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(0x0f));
+    return _mm512_srli_epi16(v, 4);
 }
 static inline uint64_t vec_mask_eq(vec a, vec b)
 {
@@ -103,13 +108,17 @@ static inline vec vec_subs(vec a, vec b)
 {
     return _mm256_subs_epu8(a, b);
 }
+static inline vec vec_sub(vec a, vec b)
+{
+    return _mm256_sub_epi8(a, b);
+}
 static inline vec vec_lookup(vec table, vec index)
 {
     return _mm256_shuffle_epi8(table, index);
 }
-static inline vec vec_shr4(vec v)
+static inline vec vec_down4(vec v)
 {
-    return _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(0x0f));
+    return _mm256_srli_epi16(v, 4);
 }
 static inline uint64_t vec_mask_high(vec v)
 {
@@ -167,13 +176,17 @@ static inline vec vec_subs(vec a, vec b)
 {
     return _mm_subs_epu8(a, b);
 }
+static inline vec vec_sub(vec a, vec b)
+{
+    return _mm_sub_epi8(a, b);
+}
 static inline vec vec_lookup(vec table, vec index)
 {
     return _mm_shuffle_epi8(table, index);
 }
-static inline vec vec_shr4(vec v)
+static inline vec vec_down4(vec v)
 {
-    return _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(0x0f));
+    return _mm_srli_epi16(v, 4);
 }
 static inline uint64_t vec_mask_high(vec v)
 {
@@ -189,6 +202,11 @@ static inline uint64_t vec_mask_le(vec a, vec b)
 }
 
 #endif
+
+static inline vec vec_shr4(vec v)
+{
+    return vec_and(vec_down4(v), vec_set1(0x0f));
+}
 
 /* 64 bytes in as many vectors as that takes, so that masks are always 64 bits. */
 #define BLOCK_BYTES 64u
