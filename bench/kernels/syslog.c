@@ -77,7 +77,7 @@ static uint64_t make_documents(void *opaque)
     for (uint32_t i = 0; i < batch.n; i++)
         json_write_laid_out(&documents, &batch.event[i], &cache, layouts);
     /* The input's fields are the configuration's: all its events have layouts. */
-    ASSERT(layouts->at[layouts->guess[0]].hits > 0);
+    ASSERT(layouts->at[layouts->guess[batch.event->shape % JSON_LAYOUT_GUESSES]].hits > 0);
     return documents.n;
 }
 

@@ -214,12 +214,24 @@ INLINE struct member *fill_ecs(const struct syslog_event_cfg *cfg, struct batch 
     return at;
 }
 
+/* Which parts a line has: see event_shape_add. */
+INLINE uint64_t shape_of(const struct syslog_reading *r)
+{
+    uint64_t parts =
+        (r->hostname.p != NULL) | (r->program.p != NULL) << 1 | (r->pid.p != NULL) << 2;
+    if (r->modern != NULL)
+        parts |=
+            8 | (r->modern->msgid.p != NULL) << 4 | (r->modern->structured_data.p != NULL) << 5;
+    return parts;
+}
+
 INLINE void event_write(const struct syslog_event_cfg *cfg, struct batch *b,
                         const struct syslog_reading *r, slice host)
 {
     struct event *ev = batch_add(b);
     if (ev == NULL) return;
     if (r->has_time) ev->time = value_time(r->time_ns);
+    event_shape_add(ev, shape_of(r));
     struct member *at;
     if (cfg->ecs) {
         size_t maps = 3 * PAIR_BYTES;
