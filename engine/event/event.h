@@ -14,7 +14,10 @@
 #include "engine/event/map.h"
 #include "engine/event/time_format.h"
 
-enum event_flag { EVENT_CANCELLED = 1, EVENT_TRACED = 2 };
+enum event_flag {
+    EVENT_CANCELLED = 1,
+    EVENT_MARKED = 2 /* its input's own, until the batch goes on */
+};
 #define EVENT_NONE UINT32_MAX
 
 struct event {

@@ -8,7 +8,7 @@
 #include "parsers/text/date_parse.h"
 
 /* An event made without text carries this mark until it is tagged. */
-#define EVENT_RAW 0x80000000u
+#define EVENT_RAW EVENT_MARKED
 
 err beats_event_compile(struct beats_event_cfg *cfg, bool tags, struct compiler *c)
 {
@@ -218,7 +218,7 @@ void beats_event_tags(const struct beats_event_cfg *cfg, struct batch *b, uint32
     for (uint32_t i = from; i < b->n; i++) {
         struct event *ev = &b->event[i];
         bool raw = (ev->flags & EVENT_RAW) != 0;
-        ev->flags &= ~EVENT_RAW;
+        ev->flags &= (uint16_t)~EVENT_RAW;
         if (cfg->tags)
             event_tag(b, ev, raw ? SLICE("beats_input_raw_event") : cfg->codec_tag, true);
         if (!cfg->add_hostname) continue;
