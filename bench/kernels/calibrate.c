@@ -29,6 +29,7 @@
 #define PIECE_BYTES (2u << 20)
 #define PIECES 600u
 #define RECEIVE_BYTES (256 * 1024)
+#define WAKE_BYTES (1024 * 1024)
 #define STREAM_BYTES (1u << 30)
 #define WRITE_BYTES (128 * 1024)
 #define DATAGRAMS 400000u
@@ -103,10 +104,10 @@ struct receiver {
 static void *receive(void *arg)
 {
     const struct receiver *r = arg;
-    int bytes = RECEIVE_BYTES;
+    int bytes = WAKE_BYTES;
     pin(r->cpu);
     setsockopt(r->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
-    while (recv(r->fd, NULL, RECEIVE_BYTES, MSG_TRUNC) > 0) {
+    while (recv(r->fd, NULL, WAKE_BYTES, MSG_TRUNC) > 0) {
     }
     return NULL;
 }

@@ -218,7 +218,7 @@ static ssize_t body_read(struct sink *s, struct http *h, int fd)
 
 /* With this much of a body still to come there is no point in waking for less. A sender on the same
  * machine would pay for the waking, which a network card does for other machines. */
-#define WAKE_BYTES_MAX (256 * 1024)
+#define WAKE_BYTES_MAX (1024 * 1024)
 
 static void wake_at(struct http *h, int fd, int bytes)
 {
