@@ -179,6 +179,12 @@ its threads do outside the kernel; in path L *ISA-L* inflates the windows, in pa
 
 {where}
 
+## Tried and lost
+
+| what | what came of it |
+|---|---|
+{lost}
+
 {filters}{peers}## Limits
 
 `bench/run --check` fails when a figure on the reference exceeds its limit (`bench/limits.json`), when a line over TCP is lost, or when the numbered lines do not arrive exactly once. {verdict}
@@ -206,6 +212,12 @@ def peers_text(results, others):
                 theirs["fields"], theirs["verified"], theirs["peak_rss_mb"]))
     rows += ["", "Not measured: " + "; ".join("%s (%s)" % one for one in others["absent"].items()) + ".", "", ""]
     return "\n".join(rows)
+
+
+def lost_text():
+    """Rows of bench/lost.tsv."""
+    with open(os.path.join(ROOT, "bench/lost.tsv"), encoding="utf-8") as text:
+        return "\n".join("| %s | %s |" % tuple(line.rstrip("\n").split("\t")) for line in text if not line.startswith("#"))
 
 
 def write_docs(args, results, calibration, others):
@@ -239,7 +251,7 @@ def write_docs(args, results, calibration, others):
         peers=peers_text(results, others), filters=kernels.filters_text(args, ROOT), warmup=args.warmup, reference=limits()["reference"],
         reps=args.reps, seconds=args.seconds, rows="\n".join(rows), extra="\n".join(extra),
         verdict="This run kept all of them." if not bad else "This run exceeded: " + "; ".join(bad) + ".",
-        limit_rows="\n".join(limit_rows), where=where_text(args, results), aims=aims.text(results), frequency=where.FREQUENCY)
+        limit_rows="\n".join(limit_rows), where=where_text(args, results), lost=lost_text(), aims=aims.text(results), frequency=where.FREQUENCY)
     os.makedirs(os.path.join(ROOT, "docs"), exist_ok=True)
     with open(os.path.join(ROOT, "docs", "perf.md"), "w") as out:
         out.write(text)
