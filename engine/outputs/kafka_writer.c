@@ -176,12 +176,17 @@ static int32_t by_turn(const rd_kafka_topic_t *topic, const void *key, size_t ke
 /* ---- sending ----------------------------------------------------------------------------------
  */
 
+static bool is_topic(const struct kafka_topic *t, const char *name, uint32_t n)
+{
+    return t != NULL && t->name_n == n && memcmp(t->name, name, n) == 0;
+}
+
 static rd_kafka_topic_t *topic_find(struct kafka_writer *w, const char *name, uint32_t n)
 {
     struct kafka_topic *t = w->last_topic;
-    if (t == NULL || t->name_n != n || memcmp(t->name, name, n) != 0)
-        for (t = w->topics; t != NULL; t = t->next)
-            if (t->name_n == n && memcmp(t->name, name, n) == 0) break;
+    if (!is_topic(t, name, n))
+        for (t = w->topics; t != NULL && !is_topic(t, name, n); t = t->next) {
+        }
     if (t == NULL) {
         rd_kafka_topic_conf_t *conf = rd_kafka_topic_conf_new();
         if (w->config->partitioner != KAFKA_BY_KEY) {
@@ -216,24 +221,44 @@ static rd_kafka_topic_t *topic_find(struct kafka_writer *w, const char *name, ui
     return t->handle;
 }
 
-static rd_kafka_resp_err_t produce(struct kafka_writer *w, struct kafka_record *r,
-                                   rd_kafka_topic_t *topic)
+/* librdkafka's queue is full: lets it report what it has done. False: the writer is to stop. */
+static bool wait_for_room(struct kafka_writer *w)
+{
+    rd_kafka_poll(w->producer, POLL_MS);
+    return !delivery_stopping(&w->delivery);
+}
+
+/* Hands over what has been gathered. Once its queue is full librdkafka takes no later message of a
+ * call either, so the order stays. */
+static void messages_send(struct kafka_writer *w)
+{
+    rd_kafka_message_t *at = w->message, *end = at + w->message_n;
+    w->message_n = 0;
+    while (at < end) {
+        rd_kafka_produce_batch(w->message_topic, RD_KAFKA_PARTITION_UA, 0, at, (int)(end - at));
+        for (; at < end && at->err != RD_KAFKA_RESP_ERR__QUEUE_FULL; at++) {
+            if (at->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+                w->outstanding++;
+            else
+                failed(w, at->_private, at->err);
+        }
+        if (at == end || wait_for_room(w)) continue;
+        for (; at < end; at++) record_settle(at->_private, true);
+    }
+}
+
+static rd_kafka_resp_err_t produce_with_headers(struct kafka_writer *w, struct kafka_record *r,
+                                                rd_kafka_topic_t *topic)
 {
     const char *headers = record_headers(r);
     rd_kafka_vu_t vus[KAFKA_HEADERS_MAX + 4];
     memset(vus, 0, 4 * sizeof(*vus));
     uint32_t n = 4;
     for (uint32_t i = 0; i < r->header_n; i++) header_next(&headers, &vus[n++]);
-    char *value = (char *)(uintptr_t)headers; /* behind the last header */
-    if (r->header_n == 0) {
-        int result = rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, 0, value, r->value_n,
-                                      r->has_key ? record_key(r) : NULL, r->key_n, r);
-        return result == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
-    }
     vus[0].vtype = RD_KAFKA_VTYPE_RKT;
     vus[0].u.rkt = topic;
     vus[1].vtype = RD_KAFKA_VTYPE_VALUE;
-    vus[1].u.mem.ptr = value;
+    vus[1].u.mem.ptr = (char *)(uintptr_t)headers; /* behind the last header */
     vus[1].u.mem.size = r->value_n;
     vus[2].vtype = RD_KAFKA_VTYPE_OPAQUE;
     vus[2].u.ptr = r;
@@ -247,30 +272,46 @@ static rd_kafka_resp_err_t produce(struct kafka_writer *w, struct kafka_record *
     return code;
 }
 
-/* Hands one record to librdkafka, waiting while its queue is full. */
+/* Messages with headers go one by one. */
+static void send_with_headers(struct kafka_writer *w, struct kafka_record *r,
+                              rd_kafka_topic_t *topic)
+{
+    rd_kafka_resp_err_t error;
+    while ((error = produce_with_headers(w, r, topic)) == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        if (wait_for_room(w)) continue;
+        record_settle(r, true);
+        return;
+    }
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+        w->outstanding++;
+    else
+        failed(w, r, error);
+}
+
+/* Hands one record to librdkafka, or leaves it to the next messages_send, waiting while
+ * librdkafka's queue is full. */
 static void record_send(struct kafka_writer *w, struct kafka_record *r)
 {
+    /* Before the handle of the gathered ones may go. */
+    if (w->message_n > 0 && !is_topic(w->last_topic, record_topic(r), r->topic_n)) messages_send(w);
     rd_kafka_topic_t *topic = topic_find(w, record_topic(r), r->topic_n);
     if (topic == NULL) {
         drop(w, r, "this is no topic name");
         return;
     }
-    for (;;) {
-        rd_kafka_resp_err_t error = produce(w, r, topic);
-        if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            w->outstanding++;
-            return;
-        }
-        if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-            failed(w, r, error);
-            return;
-        }
-        rd_kafka_poll(w->producer, POLL_MS);
-        if (delivery_stopping(&w->delivery)) {
-            record_settle(r, true);
-            return;
-        }
+    if (r->header_n > 0) {
+        messages_send(w);
+        send_with_headers(w, r, topic);
+        return;
     }
+    w->message_topic = topic;
+    w->message[w->message_n++] =
+        (rd_kafka_message_t){.payload = (char *)(uintptr_t)record_headers(r),
+                             .len = r->value_n,
+                             .key = r->has_key ? (void *)(uintptr_t)record_key(r) : NULL,
+                             .key_len = r->key_n,
+                             ._private = r};
+    if (w->message_n == KAFKA_MESSAGES_MAX) messages_send(w);
 }
 
 static void send_request(struct kafka_writer *w, struct delivery_request *r)
@@ -291,6 +332,7 @@ static void send_request(struct kafka_writer *w, struct delivery_request *r)
         else
             record_send(w, record);
     }
+    messages_send(w);
     struct kafka_record last = {.request = r};
     record_settle(&last, false);
 }
@@ -304,6 +346,7 @@ static void send_again(struct kafka_writer *w)
         record_send(w, record);
         record = next;
     }
+    messages_send(w);
 }
 
 /* ---- the thread

@@ -20,6 +20,8 @@
 #define KAFKA_HEADERS_MAX 32u
 /* How long a stopping writer waits for the reports of what it takes back. */
 #define KAFKA_STOP_MS 5000
+/* Handed to librdkafka in one call: its locks and clocks cost as much as a message. */
+#define KAFKA_MESSAGES_MAX 256u
 /* One run of messages on a partition when keys do not choose it (uniform_sticky). */
 #define KAFKA_STICKY_MESSAGES 1024u
 
@@ -60,6 +62,9 @@ struct kafka_writer {
     rd_kafka_t *producer;
     struct kafka_topic *topics, *last_topic;
     uint32_t topic_n;
+    rd_kafka_message_t message[KAFKA_MESSAGES_MAX]; /* gathered, all for message_topic */
+    uint32_t message_n;
+    rd_kafka_topic_t *message_topic;
     uint64_t turn;        /* of the partitioners */
     uint32_t outstanding; /* records with librdkafka */
     struct kafka_record *again, *again_last;

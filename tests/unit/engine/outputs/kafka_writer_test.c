@@ -256,6 +256,56 @@ static void test_round_robin(void **state)
     assert_int_equal(all, 401);
 }
 
+static uint64_t next_number;
+
+static void look_order(const rd_kafka_message_t *message)
+{
+    char text[32];
+    uint64_t number = strtoull(
+        slice_cstr(slice_make(message->payload, message->len), text, sizeof(text)), NULL, 10);
+    assert_int_equal(number, next_number++);
+}
+
+/* Messages of two topics, some with headers, wait for room in the client's queue and pass nobody.
+ */
+static void test_full_queue_keeps_order(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    rd_kafka_mock_topic_create(f.cluster, "u", 4, 1);
+    property(&f, "queue.buffering.max.messages", "20");
+    start(&f);
+    for (uint32_t i = 0; i < 1000; i++) {
+        char text[32];
+        int n = snprintf(text, sizeof(text), "%u", i);
+        add(&f, "t", "k", i % 37 == 0 ? "header" : NULL, slice_make(text, (size_t)n));
+        if (i % 100 == 0) add(&f, "u", NULL, NULL, SLICE("1"));
+    }
+    wait_idle(&f);
+    assert_int_equal(counter_read(&f.writer.delivered), 1010);
+    next_number = 0;
+    consume(&f, "t", 1000, look_order);
+    finish(&f);
+}
+
+static void test_stops_while_the_queue_is_full(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    property(&f, "queue.buffering.max.messages", "20");
+    start(&f);
+    rd_kafka_mock_broker_set_down(f.cluster, 1);
+    for (int i = 0; i < 500; i++) add(&f, "t", "k", NULL, SLICE("7"));
+    lane_seal(f.lane);
+    struct timespec pause = {0, 100000000};
+    nanosleep(&pause, NULL);
+    lane_poll(f.lane);
+    assert_int_equal(f.lane->in_flight, 1);
+    finish(&f); /* nothing may leak or hang */
+}
+
 static void test_stops_with_messages_on_their_way(void **state)
 {
     (void)state;
@@ -297,6 +347,8 @@ int main(void)
         cmocka_unit_test(test_errors_of_the_broker_are_tried_again),
         cmocka_unit_test(test_errors_that_stay_drop),
         cmocka_unit_test(test_round_robin),
+        cmocka_unit_test(test_full_queue_keeps_order),
+        cmocka_unit_test(test_stops_while_the_queue_is_full),
         cmocka_unit_test(test_stops_with_messages_on_their_way),
         cmocka_unit_test(test_jaas),
     };
