@@ -6,6 +6,8 @@
  */
 #ifndef PARSERS_GROK_FIND_H
 #define PARSERS_GROK_FIND_H
+/* As run_end.h. */
+#define VEC_HALF
 #include <stdint.h>
 #include <string.h>
 #include "engine/base/slice.h"

@@ -4,6 +4,8 @@
  */
 #ifndef PARSERS_GROK_RUN_END_H
 #define PARSERS_GROK_RUN_END_H
+/* Runs are short, and masks have 32 bits. */
+#define VEC_HALF
 #include "parsers/grok/run_set.h"
 #include "parsers/scan/vec.h"
 
