@@ -130,11 +130,16 @@ static void consume(struct fixture *f, const char *topic, uint32_t n,
 
 static uint64_t sum;
 
-static void look_sum(const rd_kafka_message_t *message)
+static uint64_t number_in(const rd_kafka_message_t *message)
 {
     char text[32];
-    sum += strtoull(slice_cstr(slice_make(message->payload, message->len), text, sizeof(text)),
+    return strtoull(slice_cstr(slice_make(message->payload, message->len), text, sizeof(text)),
                     NULL, 10);
+}
+
+static void look_sum(const rd_kafka_message_t *message)
+{
+    sum += number_in(message);
 }
 
 static void test_delivers(void **state)
@@ -260,10 +265,7 @@ static uint64_t next_number;
 
 static void look_order(const rd_kafka_message_t *message)
 {
-    char text[32];
-    uint64_t number = strtoull(
-        slice_cstr(slice_make(message->payload, message->len), text, sizeof(text)), NULL, 10);
-    assert_int_equal(number, next_number++);
+    assert_int_equal(number_in(message), next_number++);
 }
 
 /* Messages of two topics, some with headers, wait for room in the client's queue and pass nobody.
@@ -289,21 +291,27 @@ static void test_full_queue_keeps_order(void **state)
     finish(&f);
 }
 
+/* Starts the writer, which is stopped while it has n messages for a broker that is gone. */
+static void stop_with(struct fixture *f, int n)
+{
+    start(f);
+    rd_kafka_mock_broker_set_down(f->cluster, 1);
+    for (int i = 0; i < n; i++) add(f, "t", "k", NULL, SLICE("7"));
+    lane_seal(f->lane);
+    struct timespec pause = {0, 100000000};
+    nanosleep(&pause, NULL);
+    lane_poll(f->lane);
+    assert_int_equal(f->lane->in_flight, 1);
+    finish(f); /* nothing may leak or hang */
+}
+
 static void test_stops_while_the_queue_is_full(void **state)
 {
     (void)state;
     struct fixture f;
     begin(&f);
     property(&f, "queue.buffering.max.messages", "20");
-    start(&f);
-    rd_kafka_mock_broker_set_down(f.cluster, 1);
-    for (int i = 0; i < 500; i++) add(&f, "t", "k", NULL, SLICE("7"));
-    lane_seal(f.lane);
-    struct timespec pause = {0, 100000000};
-    nanosleep(&pause, NULL);
-    lane_poll(f.lane);
-    assert_int_equal(f.lane->in_flight, 1);
-    finish(&f); /* nothing may leak or hang */
+    stop_with(&f, 500);
 }
 
 static void test_stops_with_messages_on_their_way(void **state)
@@ -311,15 +319,7 @@ static void test_stops_with_messages_on_their_way(void **state)
     (void)state;
     struct fixture f;
     begin(&f);
-    start(&f);
-    rd_kafka_mock_broker_set_down(f.cluster, 1);
-    for (int i = 0; i < 100; i++) add(&f, "t", "k", NULL, SLICE("7"));
-    lane_seal(f.lane);
-    struct timespec pause = {0, 100000000};
-    nanosleep(&pause, NULL);
-    lane_poll(f.lane);
-    assert_int_equal(f.lane->in_flight, 1);
-    finish(&f); /* nothing may leak or hang */
+    stop_with(&f, 100);
 }
 
 static void test_jaas(void **state)
